@@ -1,0 +1,97 @@
+"""The verbs of accounts: make and revoke tokens, create people."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from governance.accounts.audit import audit
+from governance.accounts.models import Membership, Team, Token, User
+from governance.accounts.scope import Viewer
+
+PREFIX = "pw_"
+# `last_used_at` is for people; a write per request would cost more than it tells.
+LAST_USED_STEP = timedelta(minutes=5)
+
+
+def token_hash(secret: str) -> bytes:
+    """SHA-256; the secret has 256 random bits, so a slow hash would add nothing."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+@transaction.atomic
+def create_token(
+    viewer: Viewer | None, name: str, scope: str, team: Team | None = None, days: int | None = None
+) -> tuple[Token, str]:
+    """Make a token; returns it and its secret, which is shown once and stored nowhere.
+
+    `viewer` None is the command line. Raises `PermissionDenied` where the maker may not give this scope or team, and
+    `ValidationError` for a wrong name or scope.
+    """
+    if scope not in Token.Scope.values:
+        raise ValidationError({"scope": f"scope must be one of {', '.join(Token.Scope.values)}"})
+    if not name.strip() or len(name) > 100:
+        raise ValidationError({"name": "a token needs a name of at most 100 characters"})
+    if viewer is not None and not may_give(viewer, scope, team):
+        raise PermissionDenied("you may only make tokens for teams you administer, and not with the scope admin")
+    secret = PREFIX + secrets.token_urlsafe(32)
+    token = Token.objects.create(
+        name=name.strip(),
+        scope=scope,
+        team=team,
+        maker=viewer if isinstance(viewer, User) else None,
+        hash=token_hash(secret),
+        prefix=secret[:10],
+        expires_at=timezone.now() + timedelta(days=days) if days else None,
+    )
+    after = {"scope": scope, "team": team.name if team else None, "days": days}
+    audit(viewer, "token.create", f"token {token.pk} {token.name}", team=token.team_id, after=after)
+    return token, secret
+
+
+def may_give(viewer: Viewer, scope: str, team: Team | None) -> bool:
+    """A token may not do more than its maker: administrators any, team administrators for their team."""
+    if isinstance(viewer, Token):
+        return viewer.scope == Token.Scope.ADMIN and (viewer.team_id is None or (team and team.pk == viewer.team_id) is True)
+    if not isinstance(viewer, User):
+        return False
+    if viewer.is_admin:
+        return True
+    is_team_admin = Membership.objects.filter(user=viewer, team=team, role=Membership.Role.ADMIN).exists()
+    return team is not None and scope != Token.Scope.ADMIN and is_team_admin
+
+
+@transaction.atomic
+def revoke_token(viewer: Viewer | None, token: Token) -> Token:
+    """End a token at once; doing so again changes nothing."""
+    if Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=Now()):
+        audit(viewer, "token.revoke", f"token {token.pk} {token.name}", team=token.team_id)
+    token.refresh_from_db()
+    return token
+
+
+def find_token(secret: str) -> Token | None:
+    """The usable token with this secret. One made by a person who may no longer give its scope is not usable."""
+    token = Token.objects.usable().select_related("maker", "team").filter(hash=token_hash(secret)).first()
+    if token is None or (token.maker and not may_give(token.maker, token.scope, token.team)):
+        return None
+    now = timezone.now()
+    if token.last_used_at is None or token.last_used_at < now - LAST_USED_STEP:
+        long_ago = Q(last_used_at=None) | Q(last_used_at__lt=now - LAST_USED_STEP)
+        Token.objects.filter(long_ago, pk=token.pk).update(last_used_at=now)
+    return token
+
+
+@transaction.atomic
+def create_person(viewer: Viewer | None, username: str, role: str, password: str | None) -> User:
+    """Create a person; without a password nobody can sign in as them."""
+    user = User.objects.create_user(username, password, role=role)
+    audit(viewer, "user.create", f"user {user.pk} {username}", after={"role": role})
+    return user

@@ -1,0 +1,25 @@
+"""The API: every endpoint, in one list."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.routers import SimpleRouter
+
+from governance.accounts.api import TokenViewSet
+from governance.findings.api import VulnerabilityViewSet
+from governance.overview.api import ImageViewSet
+from scanning.api import Report, Reports
+
+router = SimpleRouter()
+router.register("images", ImageViewSet, basename="image")
+router.register("vulnerabilities", VulnerabilityViewSet, basename="vulnerability")
+router.register("tokens", TokenViewSet, basename="token")
+
+app_name = "api"
+urlpatterns = [
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("reports/", Reports.as_view(), name="report-list"),
+    path("reports/<int:pk>/", Report.as_view(), name="report-detail"),
+    path("", include(router.urls)),
+]

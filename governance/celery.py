@@ -1,0 +1,26 @@
+"""The Celery app and the whole beat schedule, in one table; its settings are the CELERY_ names of settings.py.
+
+Celery is only the pool that runs work; the database says what work there is (see scanning/deliveries.py). So nothing
+here has to be reliable: no result backend, no late acknowledgement, no retries, no ETA.
+"""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
+
+app = Celery("portwarden")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["scanning"])
+app.conf.beat_schedule = {
+    "work off what nobody was told of": {
+        "task": "scanning.tasks.work_off",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
+    "prune bodies": {"task": "scanning.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
+    "mark stale scans": {"task": "scanning.tasks.mark_stale", "schedule": 3600.0, "options": {"expires": 3600}},
+}

@@ -1,0 +1,67 @@
+"""Reading settings from the environment: a wrong value stops the start with a sentence."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off", ""}
+
+
+def env_bool(name: str, default: bool) -> bool:
+    """Read 1/true/yes/on or 0/false/no/off."""
+    word = os.environ.get(name, "1" if default else "0").strip().lower()
+    if word in TRUE:
+        return True
+    if word in FALSE:
+        return False
+    raise ImproperlyConfigured(f"{name} must be 1 or 0, not {word!r}")
+
+
+def env_int(name: str, default: int, minimum: int = 0) -> int:
+    """Read a whole number of at least `minimum`."""
+    word = os.environ.get(name, str(default)).strip()
+    if not word.isdecimal() or int(word) < minimum:
+        raise ImproperlyConfigured(f"{name} must be a whole number of at least {minimum}, not {word!r}")
+    return int(word)
+
+
+def env_list(name: str, default: str) -> list[str]:
+    """Read a comma-separated list; empty entries are left out."""
+    return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
+
+
+def env_secret(name: str, default: str = "") -> str:
+    """Read NAME, or the file that NAME_FILE names (as container secrets arrive)."""
+    path = os.environ.get(f"{name}_FILE")
+    if not path:
+        return os.environ.get(name, default)
+    try:
+        return Path(path).read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}_FILE: {error}") from error
+
+
+def database(url: str) -> dict[str, Any]:
+    """Turn `postgresql://user:password@host:port/name?option=value` into Django's form.
+
+    A Unix socket is given as `postgresql:///name?host=/directory&user=name` (libpq's own URI form).
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise ImproperlyConfigured("DATABASE_URL must begin with postgresql:// (no other database is supported)")
+    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")) or "portwarden",
+        "USER": options.pop("user", unquote(parts.username or "")),
+        "PASSWORD": options.pop("password", unquote(parts.password or "")),
+        "HOST": options.pop("host", parts.hostname or ""),
+        "PORT": options.pop("port", str(parts.port or "")),
+        "OPTIONS": options,
+    }

@@ -1,0 +1,115 @@
+"""Vulnerabilities over HTTP, by any alias."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from governance.accounts.models import Team, Token
+from governance.accounts.permissions import viewer_of
+from governance.findings.models import Advisory, Finding, Vulnerability
+from governance.findings.report import Severity
+from governance.images.models import Image
+
+# Beyond this many images the answer says so; the image list with ?q=CVE pages through all of them.
+MOST_IMAGES = 1000
+
+
+class VulnerabilitySerializer(serializers.ModelSerializer[Vulnerability]):
+    """What lists show."""
+
+    severity = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Vulnerability
+        fields = ["id", "name", "title", "severity", "cvss", "published", "url"]
+
+    def get_severity(self, row: Vulnerability) -> str:
+        """As a word."""
+        return Severity(row.severity).name.lower()
+
+
+class AffectedImage(serializers.ModelSerializer[Image]):
+    """An image that has it."""
+
+    class Meta:
+        model = Image
+        fields = ["id", "reference", "config_digest", "state"]
+
+
+class VulnerabilityDetail(VulnerabilitySerializer):
+    """The emergency answer: which images, whose, fixed by what."""
+
+    aliases = serializers.ListField(child=serializers.CharField())
+    description = serializers.CharField()
+    images = AffectedImage(many=True)
+    images_total = serializers.IntegerField(help_text="how many there are; `images` holds the first 1,000")
+    workloads = serializers.ListField(child=serializers.DictField())
+    teams = serializers.ListField(child=serializers.CharField())
+    fixed_by = serializers.ListField(child=serializers.DictField())
+
+    class Meta(VulnerabilitySerializer.Meta):
+        fields = [
+            *VulnerabilitySerializer.Meta.fields,
+            *("description", "aliases", "images", "images_total", "workloads", "teams", "fixed_by"),
+        ]
+
+
+def affected_images(vulnerability: Vulnerability) -> QuerySet[Image]:
+    """Images whose findings hold one of the vulnerability's, by way of the sets that hold it."""
+    findings = list(Finding.objects.filter(advisory__vulnerability=vulnerability).values_list("pk", flat=True))
+    return Image.objects.present().filter(finding_set__findings__overlap=findings)
+
+
+class VulnerabilityViewSet(mixins.ListModelMixin, GenericViewSet[Vulnerability]):
+    """All that any scan has named."""
+
+    queryset = Vulnerability.objects.all()
+    serializer_class = VulnerabilitySerializer
+    keyset = ("-severity", "-id")
+    scopes = (Token.Scope.READ,)
+    lookup_value_regex = r"[^/]+"
+
+    @extend_schema(responses=VulnerabilityDetail)
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """By number or by any alias (CVE-, GHSA-, ...)."""
+        advisory = Advisory.objects.select_related("vulnerability").filter(name=pk[:100]).first()
+        found = advisory.vulnerability if advisory else None
+        if found is None and pk.isdecimal() and len(pk) < 19:
+            found = Vulnerability.objects.filter(pk=int(pk)).first()
+        if found is None:
+            raise Http404
+        return Response(self.detail_of(found, request))
+
+    def detail_of(self, row: Vulnerability, request: Request) -> dict[str, Any]:
+        """Only what the caller may see is listed and counted."""
+        images = affected_images(row).visible_to(viewer_of(request))
+        shown = list(images.order_by("-rank", "-pk")[: MOST_IMAGES + 1])
+        owners = {owner for image in shown for owner in image.owners}
+        fixes = (
+            Finding.objects.filter(advisory__vulnerability=row)
+            .exclude(fixed_version="")
+            .order_by("package__name", "fixed_version")
+            .values("package__name", "package__type", "fixed_version")
+            .distinct()[:200]
+        )
+        return {
+            **VulnerabilitySerializer(row).data,
+            "description": row.description,
+            "aliases": list(row.advisories.order_by("name").values_list("name", flat=True)),
+            "images": AffectedImage(shown[:MOST_IMAGES], many=True).data,
+            "images_total": len(shown) if len(shown) <= MOST_IMAGES else images.count(),
+            "workloads": [],
+            "teams": list(Team.objects.filter(pk__in=owners).values_list("name", flat=True)),
+            "fixed_by": [
+                {"package": fix["package__name"], "type": fix["package__type"], "version": fix["fixed_version"]}
+                for fix in fixes
+            ],
+        }

@@ -1,0 +1,144 @@
+"""What is stored once for the whole fleet: packages, advisories with their alias groups, findings."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+
+from django.db import connection
+
+from governance.findings.report import Match, PackageAt
+from governance.images.clean import clean_text, clean_time, clean_url
+
+CVE = re.compile(r"CVE-\d{4}-\d{4,}")
+
+
+def package_key(package: PackageAt) -> bytes:
+    """16 bytes that tell packages apart: type, namespace, name, version."""
+    text = f"{package.type}\x1f{package.namespace}\x1f{package.name}\x1f{package.version}"
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def finding_key(match: Match, package: bytes) -> bytes:
+    """16 bytes that tell findings apart. Titles and descriptions are no part of it: scanners reword them."""
+    text = f"{match.advisory}\x1f{match.severity:d}\x1f{match.severity_word}\x1f{match.fixed_version}\x1f{match.status}"
+    return hashlib.blake2b(package + text.encode(), digest_size=16).digest()
+
+
+def clean_package(package: PackageAt) -> PackageAt:
+    """Make every text fit its column."""
+    return PackageAt(
+        name=clean_text(package.name, 300),
+        version=clean_text(package.version, 300),
+        type=clean_text(package.type, 30),
+        namespace=clean_text(package.namespace, 200),
+        path=clean_text(package.path, 1000),
+        layer=package.layer,
+        source_name=clean_text(package.source_name, 300),
+        source_version=clean_text(package.source_version, 300),
+    )
+
+
+def package_ids(packages: dict[bytes, PackageAt]) -> dict[bytes, int]:
+    """Ids by key; unknown packages are stored, in the order of their keys so that two workers never wait in a circle."""
+    known = _ids("findings_package", packages)
+    missing = sorted(packages.keys() - known.keys())
+    if missing:
+        rows = [packages[key] for key in missing]
+        columns: list[Sequence[object]] = [missing]
+        names = ("type", "namespace", "name", "version", "source_name", "source_version")
+        columns += [[getattr(row, name) for row in rows] for name in names]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO findings_package (key, type, namespace, name, version, source_name, source_version)"
+                " SELECT * FROM unnest(%s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])"
+                " ON CONFLICT (key) DO NOTHING",
+                columns,
+            )
+        known |= _ids("findings_package", missing)
+    return known
+
+
+IDS = {
+    "findings_package": "SELECT key, id FROM findings_package WHERE key = ANY(%s)",
+    "findings_finding": "SELECT key, id FROM findings_finding WHERE key = ANY(%s)",
+}
+
+
+def _ids(table: str, keys: Iterable[bytes]) -> dict[bytes, int]:
+    with connection.cursor() as cursor:
+        cursor.execute(IDS[table], [list(keys)])
+        return {bytes(key): pk for key, pk in cursor.fetchall()}
+
+
+def finding_ids(matches: dict[bytes, tuple[Match, bytes]]) -> dict[bytes, int]:
+    """Ids by finding key for (match, package key); what is unknown is stored."""
+    known = _ids("findings_finding", matches)
+    missing = sorted(matches.keys() - known.keys())
+    if not missing:
+        return known
+    new = [matches[key] for key in missing]
+    packages = package_ids({package: match.package for match, package in new})
+    advisories = advisory_ids([match for match, _ in new])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO findings_finding"
+            " (key, advisory_id, package_id, severity, severity_word, fixed_version, status)"
+            " SELECT * FROM unnest(%s::bytea[], %s::bigint[], %s::bigint[], %s::smallint[], %s::text[], %s::text[], %s::text[])"
+            " ON CONFLICT (key) DO NOTHING",
+            [
+                missing,
+                [advisories[match.advisory] for match, _ in new],
+                [packages[package] for _, package in new],
+                [int(match.severity) for match, _ in new],
+                [match.severity_word for match, _ in new],
+                [match.fixed_version for match, _ in new],
+                [match.status for match, _ in new],
+            ],
+        )
+    return known | _ids("findings_finding", missing)
+
+
+def advisory_ids(matches: Sequence[Match]) -> dict[str, int]:
+    """Ids by identifier; unknown ones are stored, each in the alias group that the report teaches."""
+    names = sorted({name for match in matches for name in (match.advisory, *match.aliases)})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, id FROM findings_advisory WHERE name = ANY(%s)", [names])
+        known = dict(cursor.fetchall())
+        missing = [name for name in names if name not in known]
+        if missing:
+            _store_groups(missing, matches)
+            cursor.execute(
+                "INSERT INTO findings_advisory (name, vulnerability_id)"
+                " SELECT name, id FROM findings_vulnerability WHERE name = ANY(%s) ON CONFLICT (name) DO NOTHING",
+                [missing],
+            )
+            cursor.execute("SELECT name, id FROM findings_advisory WHERE name = ANY(%s)", [missing])
+            known |= dict(cursor.fetchall())
+    return known
+
+
+def _store_groups(names: list[str], matches: Sequence[Match]) -> None:
+    """A group of its own for each new name, with what the report says of it; aliases join groups afterwards."""
+    said: dict[str, Match] = {}
+    for match in matches:
+        for name in (match.advisory, *match.aliases):
+            if name not in said or match.severity > said[name].severity:
+                said[name] = match
+    rows = [said[name] for name in names]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO findings_vulnerability (name, title, description, url, severity, cvss, published)"
+            " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::smallint[], %s::float8[], %s::timestamptz[])"
+            " ON CONFLICT (name) DO NOTHING",
+            [
+                names,
+                [clean_text(match.title, 512) for match in rows],
+                [clean_text(match.description, 16_000) for match in rows],
+                [clean_url(match.url) for match in rows],
+                [int(match.severity) for match in rows],
+                [match.cvss if 0 <= match.cvss <= 10 else 0.0 for match in rows],
+                [clean_time(match.published) for match in rows],
+            ],
+        )

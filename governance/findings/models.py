@@ -1,0 +1,168 @@
+"""Packages, advisories, findings and sets of them, scans."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+
+from governance.images.models import Image
+
+
+class Vulnerability(models.Model):
+    """An alias group of advisories: one vulnerability, whatever the scanners call it."""
+
+    name = models.CharField(max_length=100, unique=True)
+    title = models.CharField(max_length=512, blank=True)
+    description = models.TextField(blank=True)
+    url = models.CharField(max_length=2000, blank=True)
+    severity = models.SmallIntegerField(default=0)
+    cvss = models.FloatField(default=0)
+    published = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "vulnerabilities"
+        indexes = [models.Index(fields=["-severity", "-id"], name="vulnerability_worst")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Advisory(models.Model):
+    """One identifier as a scanner names it (CVE-, GHSA-, DSA-, ...), in one alias group."""
+
+    name = models.CharField(max_length=100, unique=True)
+    vulnerability = models.ForeignKey(Vulnerability, models.PROTECT, related_name="advisories")
+
+    class Meta:
+        verbose_name_plural = "advisories"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Package(models.Model):
+    """A package at a version (purl-spec: type, namespace, name, version; qualifiers do not tell packages apart)."""
+
+    # SHA-256, cut to 16 bytes, of the four parts: an index of constant size for texts of any length.
+    key = models.BinaryField(max_length=16, unique=True)
+    type = models.CharField(max_length=30, blank=True)
+    namespace = models.CharField(max_length=200, blank=True)
+    name = models.CharField(max_length=300)
+    version = models.CharField(max_length=300, blank=True)
+    source_name = models.CharField(max_length=300, blank=True)
+    source_version = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["name"], name="package_name")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}".strip()
+
+
+class Finding(models.Model):
+    """An immutable statement, stored once for the whole fleet: advisory, package, severity, fix, vendor status.
+
+    The primary key is a 4-byte integer because sets hold millions of them.
+    """
+
+    id = models.AutoField(primary_key=True)
+    key = models.BinaryField(max_length=16, unique=True)
+    advisory = models.ForeignKey(Advisory, models.PROTECT, related_name="findings")
+    package = models.ForeignKey(Package, models.PROTECT, related_name="findings")
+    severity = models.SmallIntegerField()
+    severity_word = models.CharField(max_length=30, blank=True)
+    fixed_version = models.CharField(max_length=300, blank=True)
+    status = models.CharField(max_length=30, blank=True)
+
+
+class FindingSet(models.Model):
+    """What a scan saw: sorted finding ids, unique by the hash of their keys, counters beside it.
+
+    `suppressed` are ids the scanner itself set aside; they are in no counter. The counters count distinct
+    (vulnerability, package) lines at their worst severity.
+    """
+
+    hash = models.BinaryField(max_length=16, unique=True)
+    findings = ArrayField(models.IntegerField())
+    suppressed = ArrayField(models.IntegerField(), default=list)
+    critical = models.IntegerField(default=0)
+    high = models.IntegerField(default=0)
+    medium = models.IntegerField(default=0)
+    low = models.IntegerField(default=0)
+    unknown = models.IntegerField(default=0)
+    fixable = models.IntegerField(default=0)
+
+    class Meta:
+        indexes = [GinIndex(fields=["findings"], name="findingset_findings")]
+
+
+class PackageSet(models.Model):
+    """The packages of an image: sorted package ids for search, and where each lies.
+
+    `places` is zstd over a JSON list of [package id, layer number (1 = bottom, 0 = unknown), path].
+    """
+
+    hash = models.BinaryField(max_length=16, unique=True)
+    packages = ArrayField(models.IntegerField())
+    places = models.BinaryField()
+
+    class Meta:
+        indexes = [GinIndex(fields=["packages"], name="packageset_packages")]
+
+
+class Scan(models.Model):
+    """One scanner's result for one image at one stage and time. It speaks only for its own key."""
+
+    class Stage(models.TextChoices):
+        """The three places where a scan is made."""
+
+        CI = "ci", "CI"
+        REGISTRY = "registry", "Registry"
+        RUNTIME = "runtime", "Runtime"
+
+    class Outcome(models.TextChoices):
+        """How it ended."""
+
+        ASSESSED = "assessed", "Assessed"
+        UNASSESSED = "unassessed", "Not assessed"
+        FAILED = "failed", "Failed"
+
+    image = models.ForeignKey(Image, models.CASCADE, related_name="scans", db_index=False)
+    scanner = models.CharField(max_length=40)
+    scanner_version = models.CharField(max_length=60, blank=True)
+    stage = models.CharField(max_length=8, choices=Stage)
+    outcome = models.CharField(max_length=10, choices=Outcome)
+    error = models.CharField(max_length=500, blank=True)
+    scanned_at = models.DateTimeField()
+    received_at = models.DateTimeField()
+    # The delivery it came in; a number and no foreign key, because governance does not know scanning.
+    delivery = models.BigIntegerField(db_index=True)
+    finding_set = models.ForeignKey(FindingSet, models.PROTECT, related_name="scans")
+    package_set = models.ForeignKey(PackageSet, models.PROTECT, null=True, related_name="scans", db_index=False)
+    # Whether the package set is the image's whole package list, not only what was vulnerable.
+    inventory = models.BooleanField(default=False)
+    checks_failed = models.IntegerField(default=0)
+    # Which fact of the report led to the image: config, manifest, digest, tag, reference.
+    identified_by = models.CharField(max_length=10)
+    is_current = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["image", "-scanned_at"], name="scan_history")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["image", "scanner", "stage"], condition=models.Q(is_current=True), name="one_current_scan"
+            )
+        ]
+
+
+class CheckResult(models.Model):
+    """A failed or warned configuration check, secret or licence of a scan; no vulnerability."""
+
+    scan = models.ForeignKey(Scan, models.CASCADE, related_name="checks")
+    kind = models.CharField(max_length=20)
+    check_id = models.CharField(max_length=200)
+    result = models.CharField(max_length=5)
+    title = models.CharField(max_length=512, blank=True)
+    severity = models.SmallIntegerField(default=0)
+    target = models.CharField(max_length=500, blank=True)

@@ -1,0 +1,335 @@
+"""A report becomes rows: identity, findings, the scan, the image's counters. One transaction, the caller's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from governance.findings.models import CheckResult, Scan
+from governance.findings.report import ImageFacts, ImageScan, Outcome, ScanReport
+from governance.findings.sets import Contents, contents, store_finding_set, store_package_set
+from governance.findings.state import choose_current, refresh
+from governance.images.clean import clean_digest, clean_int, clean_scan_time, clean_text, clean_time
+from governance.images.identity import (
+    Facts,
+    Resolved,
+    image_at,
+    lock,
+    read_digests,
+    read_references,
+    record_digests,
+    resolve,
+)
+from governance.images.layers import store_layers
+from governance.images.merge import merge_into
+from governance.images.models import Image
+from governance.images.names import NotYours, observe_tag, place, rename, repositories
+from governance.images.reference import Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Where a report came from and when; `reference` is the name its sender gave beside it."""
+
+    delivery: int
+    received_at: datetime
+    stage: str
+    reference: str = ""
+    team: int | None = None
+    is_demo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One image of the report as it is now known, and what a reader should know."""
+
+    image: int
+    scan: int
+
+
+def record_report(report: ScanReport, arrival: Arrival) -> list[Recorded]:
+    """Record every image of the report that it identifies; returns what was recorded.
+
+    Raises `NotYours` where the sender's team may not speak for a repository.
+    """
+    known = identified(report, arrival)
+    if not known:
+        return []
+    lock([facts for _, facts in known])
+    return [_record(scan, facts, report, arrival) for scan, facts in known]
+
+
+def identified(report: ScanReport, arrival: Arrival) -> list[tuple[ImageScan, Facts]]:
+    """The report's images that any digest or name identifies, with these facts."""
+    at, _ = clean_scan_time(report.scanned_at, arrival.received_at)
+    pairs = [(scan, facts_of(scan.image, report, arrival, at)) for scan in report.images]
+    return [(scan, facts) for scan, facts in pairs if facts.all_digests or facts.tags]
+
+
+def reasons_of(report: ScanReport, arrival: Arrival) -> list[str]:
+    """Sentences on what was understood otherwise than the sender may think."""
+    reasons = list(report.notes)
+    if clean_scan_time(report.scanned_at, arrival.received_at)[1]:
+        reasons.append("the report's time lies in the future and was set back to its arrival")
+    nameless = len(report.images) - len(identified(report, arrival))
+    if nameless or not report.images:
+        # Not quarantined: a scan of a source tree is a valid document, it only says nothing about an image.
+        count = f"{nameless} of its scans" if nameless < len(report.images) else "the report"
+        reasons.append(f"{count} names no image: send it with ?image=REFERENCE to record it on that image")
+    return reasons
+
+
+def facts_of(image: ImageFacts, report: ScanReport, arrival: Arrival, at: datetime) -> Facts:
+    """Clean what the report says of the image's identity; the sender's reference is one more."""
+    alone = len(report.images) == 1
+    names = (arrival.reference, *image.references) if alone else image.references
+    references = read_references(names)
+    digests = read_digests([*image.repo_digests, *(ref.digest for ref in references if ref.digest)])
+    repos = read_references(image.repo_digests)
+    config = clean_digest(image.config_digest)
+    return Facts(
+        source=f"{report.scanner} {'config' if image.config_proven else 'image ID'}"[:60],
+        at=at,
+        config="" if config in digests else config,
+        config_proven=image.config_proven,
+        manifest=clean_digest(image.manifest_digest),
+        digests=digests,
+        references=tuple(dict.fromkeys([*references, *repos])),
+        os=clean_text(image.os, 30),
+        architecture=clean_text(image.architecture, 30),
+        variant=clean_text(image.variant, 30),
+        team=arrival.team,
+        is_demo=arrival.is_demo,
+    )
+
+
+def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival) -> Recorded:
+    found = resolve(facts)
+    details = contents(scan.matches, scan.suppressed, scan.packages, scan.image.diff_ids)
+    before = _before(found.image, (report.scanner, arrival.stage, len(scan.image.diff_ids)), details, facts)
+    if facts.team is not None and before.owners and facts.team not in before.owners:
+        _claim(facts)
+    moved = _identify(found, scan.image, facts, before)
+    finding_set = before.finding_set or store_finding_set(details)
+    package_set = before.package_set or (store_package_set(details) if details.places else None)
+    row = {
+        "image": found.image,
+        "scanner": clean_text(report.scanner, 40),
+        "version": clean_text(report.scanner_version, 60),
+        "stage": arrival.stage,
+        "outcome": scan.outcome,
+        "error": clean_text(scan.error, 500),
+        "at": facts.at,
+        "received": arrival.received_at,
+        "delivery": arrival.delivery,
+        "finding_set": finding_set,
+        "package_set": package_set,
+        "inventory": scan.inventory,
+        "checks": sum(1 for check in scan.checks if check.result in ("fail", "warn")),
+        "identified_by": found.identified_by,
+        "tag": before.tag,
+    }
+    same = before.is_same(row) and not moved
+    pk = _insert_same(row) if same else _insert(row)
+    if not same:
+        choose_current([found.image])
+        refresh([found.image])
+    _store_checks(pk, scan)
+    return Recorded(found.image, pk)
+
+
+def _claim(facts: Facts) -> None:
+    """A team's token may speak for another team's image only if it also lies in a repository of its own."""
+    if not facts.references:
+        raise NotYours("this image belongs to another team than this token's")
+    repositories(facts.references, facts.team, facts.is_demo)
+
+
+@dataclass(slots=True)
+class Before:
+    """What is already there, in one look."""
+
+    owners: list[int]
+    finding_set: int | None
+    package_set: int | None
+    current: tuple[Any, ...] | None  # outcome, scanned_at, finding set, package set
+    tags: list[tuple[str, str, str, int]]  # tags that point to the image now: host, repository, name, tag id
+    placed: bool
+    details: bool
+    state: str
+
+    tag: int | None = None
+
+    def is_same(self, row: dict[str, Any]) -> bool:
+        """A newer scan of the same key that saw exactly the same: counters and state stay as they are."""
+        if self.current is None or self.state in (Image.State.STALE, Image.State.FAILED):
+            return False
+        outcome, at, finding_set, package_set = self.current
+        unchanged = (outcome, finding_set, package_set) == (row["outcome"], row["finding_set"], row["package_set"])
+        return unchanged and outcome == Outcome.ASSESSED and at < row["at"]
+
+
+BEFORE = """
+SELECT image.owners, CASE WHEN cardinality(image.failed_stages) > 0 THEN 'failed' ELSE image.state END, image.top_layer_id IS NOT NULL OR %(layers)s = 0,
+  (SELECT id FROM findings_findingset WHERE hash = %(findings)s),
+  (SELECT id FROM findings_packageset WHERE hash = %(packages)s),
+  (SELECT array[scan.outcome, scan.scanned_at::text, scan.finding_set_id::text, scan.package_set_id::text]
+     FROM findings_scan scan WHERE scan.image_id = image.id AND scan.scanner = %(scanner)s
+      AND scan.stage = %(stage)s AND scan.is_current),
+  (SELECT scanned_at FROM findings_scan scan WHERE scan.image_id = image.id AND scan.scanner = %(scanner)s
+      AND scan.stage = %(stage)s AND scan.is_current),
+  (SELECT json_agg(json_build_array(registry.host, repository.name, tag.name, tag.id))
+     FROM images_tag tag JOIN images_repository repository ON repository.id = tag.repository_id
+     JOIN images_registry registry ON registry.id = repository.registry_id
+    WHERE (registry.host, repository.name, tag.name) IN
+          (SELECT * FROM unnest(%(hosts)s::text[], %(repositories)s::text[], %(tags)s::text[]))
+      AND tag.image_id = image.id AND tag.until IS NULL AND tag.since <= %(at)s)
+FROM images_image image WHERE image.id = %(image)s FOR NO KEY UPDATE
+"""
+
+
+def _before(image: int, key: tuple[str, str, int], details: Contents, facts: Facts) -> Before:
+    tags = facts.tags
+    scanner, stage, layers = key
+    with connection.cursor() as cursor:
+        cursor.execute(
+            BEFORE,
+            {
+                "image": image,
+                "scanner": clean_text(scanner, 40),
+                "stage": stage,
+                "findings": details.finding_hash,
+                "packages": details.package_hash,
+                "layers": layers,
+                "hosts": [tag.host for tag in tags],
+                "repositories": [tag.repository for tag in tags],
+                "tags": [tag.tag for tag in tags],
+                "at": facts.at,
+            },
+        )
+        owners, state, layered, finding_set, package_set, current, at, known = cursor.fetchone()
+    scan = (current[0], at, int(current[2]), int(current[3]) if current[3] else None) if current else None
+    seen = [tuple(row) for row in known or []]
+    placed = len(seen) == len(tags) and {(r.host, r.repository) for r in facts.references} <= {row[:2] for row in seen}
+    return Before(
+        owners, finding_set, package_set, scan, seen, placed, layered, state, tag=seen[0][3] if seen else None
+    )
+
+
+def _identify(found: Resolved, image: ImageFacts, facts: Facts, before: Before) -> bool:
+    """Write down what the report adds to the identity; True if anything changed that the counters rest on."""
+    if found.merged:
+        _move_scans(found.image, found.merged)
+    record_digests(found.image, facts, found.known_digests)
+    if not before.details or found.created:
+        _describe(found.image, image)
+    if before.placed and not found.created:
+        return bool(found.merged)
+    by_name = repositories(facts.references, facts.team, facts.is_demo)
+    place(found.image, by_name, facts.at)
+    adopted = False
+    if found.identified_by not in ("tag", "reference"):
+        platform = "/".join(part for part in (facts.os, facts.architecture, facts.variant) if part)
+        for tag in facts.tags:
+            observe_tag(by_name[tag.name].pk, tag.tag, platform, found.image, facts.at)
+        adopted = _adopt(found.image, facts.tags)
+    rename(found.image)
+    return bool(found.merged) or adopted
+
+
+def _describe(image: int, facts: ImageFacts) -> None:
+    """Fill in what is not known yet of the image itself."""
+    row = Image.objects.get(pk=image)
+    row.built_at = row.built_at or clean_time(facts.created)
+    row.size = row.size or clean_int(facts.size)
+    row.distro = row.distro or clean_text(facts.distro, 60)
+    row.distro_version = row.distro_version or clean_text(facts.distro_version, 60)
+    if facts.end_of_life is not None:
+        row.end_of_life = facts.end_of_life
+    if row.top_layer_id is None:
+        row.top_layer_id = store_layers(facts.diff_ids, facts.history)
+    row.save(update_fields=["built_at", "size", "distro", "distro_version", "end_of_life", "top_layer"])
+
+
+def _move_scans(into: int, gone: Sequence[int]) -> None:
+    """The scans of records that were merged compete for being current like any others."""
+    Scan.objects.filter(image__in=gone).update(is_current=False)
+    Scan.objects.filter(image__in=gone).update(image=into)
+
+
+def _adopt(image: int, tags: Sequence[Reference]) -> bool:
+    """Scans that knew only a name, and whose tag is now known to have pointed here, move to the image."""
+    adopted = False
+    for tag in tags:
+        holder = Image.objects.filter(placeholder=f"{tag.name}:{tag.tag}").first()
+        if holder is None:
+            continue
+        scans = list(Scan.objects.filter(image=holder))
+        moving = [scan.pk for scan in scans if image_at(tag, scan.scanned_at) == image]
+        Scan.objects.filter(pk__in=moving).update(is_current=False, image=image)
+        adopted |= bool(moving)
+        if len(moving) == len(scans):
+            merge_into(image, holder.pk, f"the tag {tag.familiar} pointed to it")
+        else:
+            choose_current([holder.pk])
+            refresh([holder.pk])
+    return adopted
+
+
+SAME = """
+WITH gone AS (
+    UPDATE findings_scan SET is_current = false
+    WHERE image_id = %(image)s AND scanner = %(scanner)s AND stage = %(stage)s AND is_current RETURNING id
+), seen AS (
+    UPDATE images_tag SET last_seen = greatest(last_seen, %(at)s) WHERE id = %(tag)s
+), shown AS (
+    UPDATE images_image SET
+        ci_at = CASE WHEN %(stage)s = 'ci' THEN greatest(ci_at, %(at)s) ELSE ci_at END,
+        registry_at = CASE WHEN %(stage)s = 'registry' THEN greatest(registry_at, %(at)s) ELSE registry_at END,
+        runtime_at = CASE WHEN %(stage)s = 'runtime' THEN greatest(runtime_at, %(at)s) ELSE runtime_at END
+    WHERE id = %(image)s
+)
+"""
+INSERT = """
+INSERT INTO findings_scan (image_id, scanner, scanner_version, stage, outcome, error, scanned_at, received_at,
+    delivery, finding_set_id, package_set_id, inventory, checks_failed, identified_by, is_current)
+SELECT %(image)s, %(scanner)s, %(version)s, %(stage)s, %(outcome)s, %(error)s, %(at)s, %(received)s,
+    %(delivery)s, %(finding_set)s, %(package_set)s, %(inventory)s, %(checks)s, %(identified_by)s, {current}
+RETURNING id
+"""
+
+
+def _insert_same(row: dict[str, Any]) -> int:
+    """A re-scan that found the same: one statement. The new scan waits for the old one to step back."""
+    with connection.cursor() as cursor:
+        cursor.execute(SAME + INSERT.format(current="(SELECT count(*) FROM gone) >= 0"), row)
+        return int(cursor.fetchone()[0])
+
+
+def _insert(row: dict[str, Any]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT.format(current="false"), row)
+        return int(cursor.fetchone()[0])
+
+
+def _store_checks(scan: int, found: ImageScan) -> None:
+    """Keep what failed or warned."""
+    rows = [
+        CheckResult(
+            scan_id=scan,
+            kind=clean_text(check.kind, 20),
+            check_id=clean_text(check.id, 200),
+            result=str(check.result),
+            title=clean_text(check.title, 512),
+            severity=int(check.severity),
+            target=clean_text(check.target, 500),
+        )
+        for check in found.checks[:10_000]
+        if check.result in ("fail", "warn")
+    ]
+    if rows:
+        CheckResult.objects.bulk_create(rows, batch_size=1000)

@@ -1,0 +1,185 @@
+"""Sets of findings and of packages: found by the hash of their content, stored once, counted once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import zstandard
+from django.db import connection
+
+from governance.findings.aliases import pairs_of, teach
+from governance.findings.catalogue import clean_package, finding_ids, finding_key, package_ids, package_key
+from governance.findings.models import PackageSet
+from governance.findings.report import Match, PackageAt
+from governance.images.clean import clean_text
+
+# A vendor's word that the package is not affected, or no longer: shown, but in no counter.
+NOT_COUNTED = {"not_affected", "resolved"}
+
+
+@dataclass(slots=True)
+class Contents:
+    """A scan's findings and packages with their keys, before any row is looked up."""
+
+    counted: dict[bytes, tuple[Match, bytes]]
+    suppressed: dict[bytes, tuple[Match, bytes]]
+    packages: dict[bytes, PackageAt]
+    places: list[tuple[bytes, int, str]]
+
+    @property
+    def finding_hash(self) -> bytes:
+        """Names the finding set."""
+        parts = (*sorted(self.counted), b"|", *sorted(self.suppressed.keys() - self.counted.keys()))
+        return hashlib.blake2b(b"".join(parts), digest_size=16).digest()
+
+    @property
+    def package_hash(self) -> bytes | None:
+        """Names the package set; None for a scan that names no package."""
+        if not self.places:
+            return None
+        digest = hashlib.blake2b(digest_size=16)
+        for key, layer, path in self.places:
+            digest.update(key + layer.to_bytes(2) + path.encode() + b"\x00")
+        return digest.digest()
+
+
+def contents(
+    matches: Sequence[Match], suppressed: Sequence[Match], packages: Sequence[PackageAt], diff_ids: Sequence[str]
+) -> Contents:
+    """Clean everything, compute the keys, and turn layers into their number in the image."""
+    layers = {diff_id: number for number, diff_id in enumerate(diff_ids[:512], 1)}
+    keyed: dict[PackageAt, tuple[bytes, PackageAt]] = {}
+    places: set[tuple[bytes, int, str]] = set()
+
+    def keep(package: PackageAt) -> tuple[bytes, PackageAt]:
+        if package not in keyed:
+            clean = clean_package(package)
+            key = package_key(clean)
+            keyed[package] = (key, clean)
+            places.add((key, layers.get(package.layer, 0), clean.path))
+        return keyed[package]
+
+    def key_all(rows: Sequence[Match]) -> dict[bytes, tuple[Match, bytes]]:
+        found: dict[bytes, tuple[Match, bytes]] = {}
+        for row in rows:
+            key, package = keep(row.package)
+            match = clean_match(row, package)
+            found[finding_key(match, key)] = (match, key)
+        return found
+
+    stated = key_all(matches)
+    aside = key_all(suppressed)
+    counted = {key: row for key, row in stated.items() if row[0].status not in NOT_COUNTED}
+    aside |= {key: row for key, row in stated.items() if row[0].status in NOT_COUNTED}
+    for package in packages:
+        keep(package)
+    return Contents(counted, aside, dict(keyed.values()), sorted(places))
+
+
+def clean_match(match: Match, package: PackageAt) -> Match:
+    """Make every text that is part of the finding fit its column."""
+    return Match(
+        advisory=clean_text(match.advisory, 100),
+        package=package,
+        severity=match.severity,
+        severity_word=clean_text(match.severity_word, 30),
+        fixed_version=clean_text(match.fixed_version, 300),
+        status=clean_text(match.status, 30),
+        aliases=tuple(clean_text(alias, 100) for alias in match.aliases),
+        title=match.title,
+        description=match.description,
+        url=match.url,
+        cvss=match.cvss,
+        published=match.published,
+    )
+
+
+def store_finding_set(found: Contents) -> int:
+    """Store the set with its findings and counters; returns its id."""
+    everything = found.suppressed | found.counted
+    ids = finding_ids(everything)
+    grown = teach(pairs_of(match for match, _ in everything.values()))
+    pk = save_set(found.finding_hash, [ids[key] for key in found.counted], [ids[key] for key in found.suppressed])
+    if grown:
+        recount_groups(grown)
+    return pk
+
+
+COUNT = """
+SELECT count(*) FILTER (WHERE severity = 5) AS critical, count(*) FILTER (WHERE severity = 4) AS high,
+       count(*) FILTER (WHERE severity = 3) AS medium, count(*) FILTER (WHERE severity = 2) AS low,
+       count(*) FILTER (WHERE severity < 2) AS unknown, count(*) FILTER (WHERE fixable) AS fixable
+FROM (
+    SELECT max(finding.severity) AS severity, bool_or(finding.fixed_version <> '') AS fixable
+    FROM findings_finding finding JOIN findings_advisory advisory ON advisory.id = finding.advisory_id
+    WHERE finding.id = ANY({ids})
+    GROUP BY advisory.vulnerability_id, finding.package_id
+) line
+"""
+SAVE = (
+    "INSERT INTO findings_findingset (hash, findings, suppressed, critical, high, medium, low, unknown, fixable)"
+    " SELECT %(hash)s, %(findings)s::int[], %(suppressed)s::int[], counts.* FROM ("
+    + COUNT.format(ids="%(findings)s::int[]")
+    + ") counts ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING id"
+)
+
+
+def save_set(name: bytes, counted: Sequence[int], suppressed: Sequence[int]) -> int:
+    """Insert the set unless somebody just did; returns its id."""
+    row = {
+        "hash": name,
+        "findings": sorted(set(counted)),
+        "suppressed": sorted(set(suppressed) - set(counted)),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(SAVE, row)
+        return int(cursor.fetchone()[0])
+
+
+RECOUNT = (
+    "UPDATE findings_findingset target SET critical = c.critical, high = c.high, medium = c.medium, low = c.low,"
+    " unknown = c.unknown, fixable = c.fixable FROM findings_findingset source CROSS JOIN LATERAL ("
+    + COUNT.format(ids="source.findings")
+    + ") c WHERE source.id = target.id AND target.findings &&"
+    " ARRAY(SELECT f.id FROM findings_finding f JOIN findings_advisory a ON a.id = f.advisory_id"
+    "       WHERE a.vulnerability_id = ANY(%(groups)s))"
+)
+CARRY = (
+    "UPDATE images_image image SET critical = s.critical, high = s.high, medium = s.medium, low = s.low,"
+    " unknown = s.unknown, fixable = s.fixable,"
+    " rank = least(s.critical, 32767)::bigint << 48 | least(s.high, 65535)::bigint << 32"
+    " | least(s.medium, 65535)::bigint << 16 | least(s.low, 65535)"
+    " FROM findings_findingset s WHERE image.finding_set_id = s.id AND s.findings &&"
+    " ARRAY(SELECT f.id FROM findings_finding f JOIN findings_advisory a ON a.id = f.advisory_id"
+    "       WHERE a.vulnerability_id = ANY(%(groups)s))"
+)
+
+
+def recount_groups(groups: set[int]) -> None:
+    """Alias groups grew: count every set and image that holds one of their findings again."""
+    with connection.cursor() as cursor:
+        cursor.execute(RECOUNT, {"groups": list(groups)})
+        cursor.execute(CARRY, {"groups": list(groups)})
+
+
+def store_package_set(found: Contents) -> int:
+    """Store the package set; returns its id."""
+    ids = package_ids(found.packages)
+    places = [(ids[key], layer, path) for key, layer, path in found.places]
+    packed = zstandard.ZstdCompressor(level=3).compress(msgspec.json.encode(places))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO findings_packageset (hash, packages, places) VALUES (%s, %s::int[], %s)"
+            " ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING id",
+            [found.package_hash, sorted(set(ids.values())), packed],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def places_of(packages: PackageSet) -> list[tuple[int, int, str]]:
+    """[(package id, layer number (0 = unknown), path)] of a set."""
+    raw = zstandard.ZstdDecompressor().decompress(bytes(packages.places), max_output_size=2**28)
+    return msgspec.json.decode(raw, type=list[tuple[int, int, str]])

@@ -1,0 +1,143 @@
+"""An image's counters and state, recomputed from its current scans whenever one of them changes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import connection
+
+from governance.findings.models import Scan
+from governance.findings.sets import save_set
+
+CHOOSE = """
+UPDATE findings_scan scan SET is_current = NOT scan.is_current
+FROM (
+    SELECT id, row_number() OVER (
+        PARTITION BY image_id, scanner, stage
+        ORDER BY outcome = 'assessed' DESC, scanned_at DESC, received_at DESC, delivery DESC, id DESC
+    ) = 1 AS wanted FROM findings_scan WHERE image_id = ANY(%(images)s)
+) choice
+WHERE scan.id = choice.id AND scan.is_current <> choice.wanted AND choice.wanted = %(wanted)s
+"""
+
+
+def choose_current(images: Iterable[int]) -> None:
+    """For each (image, scanner, stage) the newest assessed scan is current, else the newest; in any order of arrival.
+
+    A failed scan therefore never closes what an earlier one found.
+    """
+    with connection.cursor() as cursor:
+        # First take the mark away, then give it: the unique key allows one per (image, scanner, stage).
+        for wanted in (False, True):
+            cursor.execute(CHOOSE, {"images": list(images), "wanted": wanted})
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The newest scan of a key, and whether it failed."""
+
+    stage: str
+    at: datetime
+    failed: bool
+
+
+SCANS = """
+SELECT image_id, id, stage, outcome, scanned_at, finding_set_id, package_set_id, inventory, is_current,
+       row_number() OVER (PARTITION BY image_id, scanner, stage ORDER BY scanned_at DESC, received_at DESC, delivery DESC)
+FROM findings_scan WHERE image_id = ANY(%s)
+"""
+APPLY = """
+UPDATE images_image image SET
+    finding_set_id = fact.finding_set, package_set_id = fact.package_set, failed_stages = fact.failed::varchar[],
+    ci_at = fact.ci_at, registry_at = fact.registry_at, runtime_at = fact.runtime_at,
+    critical = coalesce(s.critical, 0), high = coalesce(s.high, 0), medium = coalesce(s.medium, 0),
+    low = coalesce(s.low, 0), unknown = coalesce(s.unknown, 0), fixable = coalesce(s.fixable, 0),
+    suppressed = coalesce(cardinality(s.suppressed), 0),
+    rank = coalesce(least(s.critical, 32767)::bigint << 48 | least(s.high, 65535)::bigint << 32
+                    | least(s.medium, 65535)::bigint << 16 | least(s.low, 65535), 0),
+    state = CASE
+        WHEN fact.assessed_at IS NOT NULL AND cardinality(s.findings) > 0 THEN 'vulnerable'
+        WHEN image.end_of_life AND fact.assessed_at IS NOT NULL THEN 'end_of_life'
+        WHEN cardinality(fact.failed) > 0 THEN 'failed'
+        WHEN fact.assessed_at IS NULL THEN 'unknown'
+        WHEN fact.assessed_at < now() - make_interval(days => %(stale)s) THEN 'stale'
+        ELSE 'clean' END
+FROM (SELECT %(image)s::bigint AS image, %(finding_set)s::bigint AS finding_set, %(package_set)s::bigint AS package_set,
+             %(failed)s::text[] AS failed, %(ci)s::timestamptz AS ci_at, %(registry)s::timestamptz AS registry_at,
+             %(runtime)s::timestamptz AS runtime_at, %(assessed_at)s::timestamptz AS assessed_at) fact
+LEFT JOIN findings_findingset s ON s.id = fact.finding_set
+WHERE image.id = fact.image
+"""
+
+
+def refresh(images: Iterable[int]) -> None:
+    """Recompute counters, state, last scans per stage and the merged sets of these images."""
+    ids = sorted(set(images))
+    rows: dict[int, list[tuple]] = defaultdict(list)  # type: ignore[type-arg]
+    with connection.cursor() as cursor:
+        cursor.execute(SCANS, [ids])
+        for row in cursor.fetchall():
+            rows[row[0]].append(row[1:])
+        for image in ids:
+            cursor.execute(APPLY, _summary(image, rows[image]))
+
+
+def _summary(image: int, scans: list[tuple]) -> dict[str, object]:  # type: ignore[type-arg]
+    """What the rows of one image come to."""
+    last: dict[str, datetime] = {}
+    failed: set[str] = set()
+    assessed: list[datetime] = []
+    sets: set[int] = set()
+    packages: list[tuple[bool, datetime, int]] = []
+    for _, stage, outcome, at, finding_set, package_set, inventory, is_current, age in scans:
+        last[stage] = max(at, last.get(stage, at))
+        if age == 1 and outcome == Scan.Outcome.FAILED:
+            failed.add(stage)
+        if is_current and outcome == Scan.Outcome.ASSESSED:
+            assessed.append(at)
+            sets.add(finding_set)
+        if is_current and package_set:
+            packages.append((inventory, at, package_set))
+    return {
+        "image": image,
+        "finding_set": union_set(sets),
+        "package_set": max(packages)[2] if packages else None,
+        "failed": sorted(failed),
+        "ci": last.get("ci"),
+        "registry": last.get("registry"),
+        "runtime": last.get("runtime"),
+        "assessed_at": max(assessed) if assessed else None,
+        "stale": settings.STALE_DAYS,
+    }
+
+
+def union_set(sets: set[int]) -> int | None:
+    """One set for what several scanners saw; a finding that only one of them set aside counts."""
+    if len(sets) < 2:
+        return next(iter(sets), None)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT findings, suppressed FROM findings_findingset WHERE id = ANY(%s)", [sorted(sets)])
+        rows = cursor.fetchall()
+        counted = {pk for findings, _ in rows for pk in findings}
+        aside = {pk for _, suppressed in rows for pk in suppressed} - counted
+        cursor.execute("SELECT id, key FROM findings_finding WHERE id = ANY(%s)", [sorted(counted | aside)])
+        keys = {pk: bytes(key) for pk, key in cursor.fetchall()}
+    parts = (*sorted(keys[pk] for pk in counted), b"|", *sorted(keys[pk] for pk in aside))
+    name = hashlib.blake2b(b"".join(parts), digest_size=16).digest()
+    return save_set(name, sorted(counted), sorted(aside))
+
+
+def mark_stale() -> int:
+    """Images that looked clean and whose last scan has become too old; returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE images_image SET state = 'stale' WHERE state = 'clean'"
+            " AND greatest(ci_at, registry_at, runtime_at) < now() - make_interval(days => %s)",
+            [settings.STALE_DAYS],
+        )
+        return int(cursor.rowcount)

@@ -1,0 +1,71 @@
+"""Between a report and the database: one function per type, so that no hostile value reaches a column.
+
+PostgreSQL refuses what JSON parsers pass: NUL in text, numbers beyond the column, dates beyond its calendar.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from governance.web.fields import pack_digest
+
+FUTURE = timedelta(minutes=5)
+OLDEST = datetime(2010, 1, 1, tzinfo=UTC)
+FRACTION = re.compile(r"(\.\d{6})\d+")
+HEX = re.compile(r"[0-9a-f]{64}")
+
+
+def clean_text(value: str, limit: int) -> str:
+    """Take out NUL and cut to `limit` characters."""
+    if "\x00" in value:
+        value = value.replace("\x00", "")
+    return value[:limit] if len(value) > limit else value
+
+
+def clean_digest(value: str) -> str:
+    """Return `algorithm:hex` in lower case, or "" for anything that is no digest. A bare 64-hex string is sha256."""
+    word = value.strip().lower()
+    if HEX.fullmatch(word):
+        word = f"sha256:{word}"
+    try:
+        pack_digest(word)
+    except ValueError:
+        return ""
+    return word
+
+
+def clean_time(value: str | datetime | None) -> datetime | None:
+    """Read an RFC 3339 time (nanoseconds cut), assume UTC without a zone; None before 2010 or if unreadable."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(FRACTION.sub(r"\1", value.strip())) if value.strip() else None
+        except ValueError:
+            return None
+    if value is None:
+        return None
+    try:
+        value = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    except (OverflowError, ValueError):
+        return None
+    return value if value >= OLDEST else None
+
+
+def clean_scan_time(value: str | datetime | None, received: datetime) -> tuple[datetime, bool]:
+    """Return when the scan was made and whether that was clamped: never later than 5 minutes after its arrival."""
+    at = clean_time(value)
+    if at is None:
+        return received, False
+    return (received, True) if at > received + FUTURE else (at, False)
+
+
+def clean_url(value: str) -> str:
+    """Return http(s) links only, at most 2,000 characters; anything else is dropped."""
+    word = clean_text(value.strip(), 2001)
+    is_link = word.startswith(("https://", "http://")) and len(word) <= 2000 and not re.search(r"[\s<>\"']", word)
+    return word if is_link else ""
+
+
+def clean_int(value: int, maximum: int = 2**63 - 1) -> int | None:
+    """Return a number that fits the column, else None."""
+    return value if 0 < value <= maximum else None

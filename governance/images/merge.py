@@ -1,0 +1,45 @@
+"""Two records proved to be one image: everything moves to the one that stays, the other keeps only the way there."""
+
+from __future__ import annotations
+
+from django.db import connection
+
+from governance.images.models import Event, Image
+
+# Rows that a unique key would refuse are already known of the one that stays.
+MOVES = (
+    "UPDATE images_manifest SET image_id = %(into)s WHERE image_id = %(gone)s AND digest NOT IN"
+    " (SELECT digest FROM images_manifest WHERE image_id = %(into)s)",
+    "UPDATE images_placement SET image_id = %(into)s WHERE image_id = %(gone)s AND repository_id NOT IN"
+    " (SELECT repository_id FROM images_placement WHERE image_id = %(into)s)",
+    "UPDATE images_tag SET image_id = %(into)s WHERE image_id = %(gone)s",
+    "UPDATE images_event SET image_id = %(into)s WHERE image_id = %(gone)s",
+    "UPDATE images_image SET merged_into_id = %(into)s WHERE merged_into_id = %(gone)s",
+    "DELETE FROM images_manifest WHERE image_id = %(gone)s",
+    "DELETE FROM images_placement WHERE image_id = %(gone)s",
+)
+
+
+def merge_into(into: int, gone: int, reason: str) -> None:
+    """Move all that hangs on image `gone` to image `into`; `gone` stays as a redirect for links that people kept.
+
+    The caller moves what other packages hang on images (`governance.findings.record` moves the scans).
+    """
+    rows = {row.pk: row for row in Image.objects.select_for_update().filter(pk__in=[into, gone]).order_by("pk")}
+    stays, goes = rows[into], rows[gone]
+    with connection.cursor() as cursor:
+        for move in MOVES:
+            cursor.execute(move, {"into": into, "gone": gone})
+    for name in ("os", "architecture", "variant", "distro", "distro_version", "built_at", "size", "top_layer_id"):
+        if not getattr(stays, name):
+            setattr(stays, name, getattr(goes, name))
+    if stays.end_of_life is None:
+        stays.end_of_life = goes.end_of_life
+    stays.first_seen = min(stays.first_seen, goes.first_seen)
+    goes.merged_into_id = into
+    goes.config_digest = goes.placeholder = None
+    goes.finding_set_id = goes.package_set_id = None
+    goes.owners = []
+    goes.save()
+    stays.save()
+    Event.objects.create(image_id=into, kind=Event.Kind.MERGED, text=f"Record {gone} is the same image ({reason})"[:500])

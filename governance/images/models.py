@@ -1,0 +1,238 @@
+"""Registries, repositories, images by content, their names over time, their layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models.functions import Now
+
+from governance.accounts.models import Team
+from governance.accounts.scope import Viewer, teams_of
+from governance.web.fields import DigestField
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Registry(models.Model):
+    """A host that serves images, as references name it (`docker.io`, `registry.example:5000`)."""
+
+    host = models.CharField(max_length=255, unique=True)
+
+    def __str__(self) -> str:
+        return self.host
+
+
+class RepositoryQuerySet(models.QuerySet["Repository"]):
+    """Repositories by who may see them."""
+
+    def visible_to(self, viewer: Viewer) -> RepositoryQuerySet:
+        """Everything for administrators and auditors, else what the viewer's teams own."""
+        teams = teams_of(viewer)
+        return self if teams is None else self.filter(owner__in=teams)
+
+
+class Repository(models.Model):
+    """A repository in a registry; owner, policy and exceptions hang here, so that they outlive each build."""
+
+    registry = models.ForeignKey(Registry, models.PROTECT)
+    name = models.CharField(max_length=255)
+    owner = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True, related_name="repositories")
+    is_demo = models.BooleanField(default=False)
+
+    objects = RepositoryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "repositories"
+        constraints = [models.UniqueConstraint(fields=["registry", "name"], name="one_repository")]
+
+    def __str__(self) -> str:
+        return f"{self.registry.host}/{self.name}"
+
+
+class LayerNode(models.Model):
+    """A layer together with everything below it (OCI image-spec, config, Layer ChainID).
+
+    The nodes form a trie: an image points at its top node, images with a common base share its nodes.
+    """
+
+    chain_id = DigestField(max_length=65, unique=True)
+    parent = models.ForeignKey("self", models.PROTECT, null=True, related_name="children")
+    diff_id = DigestField(max_length=65)
+    depth = models.PositiveSmallIntegerField()
+    created_by = models.CharField(max_length=500, blank=True)
+
+
+class ImageQuerySet(models.QuerySet["Image"]):
+    """Images by who may see them."""
+
+    def present(self) -> ImageQuerySet:
+        """Without the records that were merged into another."""
+        return self.filter(merged_into__isnull=True)
+
+    def visible_to(self, viewer: Viewer) -> ImageQuerySet:
+        """Everything for administrators and auditors, else what lies in a repository of the viewer's teams."""
+        teams = teams_of(viewer)
+        return self if teams is None else self.filter(owners__overlap=list(teams))
+
+
+class Image(models.Model):
+    """One platform image: its content, by config digest where any report has told it.
+
+    Counters, state and the last scan per stage are recomputed by `governance.findings.state` whenever a scan changes
+    them, in the worker, never in the page.
+    """
+
+    class State(models.TextChoices):
+        """What the scans say; each is a different thing to do."""
+
+        UNKNOWN = "unknown", "Never scanned"
+        CLEAN = "clean", "Clean"
+        VULNERABLE = "vulnerable", "Vulnerable"
+        FAILED = "failed", "Scan failed"
+        STALE = "stale", "Scan stale"
+        END_OF_LIFE = "end_of_life", "End of life"
+
+    config_digest = DigestField(max_length=65, unique=True, null=True)
+    config_source = models.CharField(max_length=60, blank=True)
+    # A record that no digest names yet is known by the reference it was reported under.
+    placeholder = models.CharField(max_length=400, unique=True, null=True)
+    merged_into = models.ForeignKey("self", models.PROTECT, null=True, related_name="merged")
+    first_seen = models.DateTimeField()
+
+    os = models.CharField(max_length=30, blank=True)
+    architecture = models.CharField(max_length=30, blank=True)
+    variant = models.CharField(max_length=30, blank=True)
+    built_at = models.DateTimeField(null=True)
+    size = models.BigIntegerField(null=True)
+    top_layer = models.ForeignKey(LayerNode, models.PROTECT, null=True, related_name="images")
+    distro = models.CharField(max_length=60, blank=True)
+    distro_version = models.CharField(max_length=60, blank=True)
+    end_of_life = models.BooleanField(null=True)
+
+    reference = models.CharField(max_length=400, blank=True)
+    repository = models.ForeignKey(Repository, models.SET_NULL, null=True, related_name="images")
+    owners = ArrayField(models.BigIntegerField(), default=list)
+    is_demo = models.BooleanField(default=False)
+
+    state = models.CharField(max_length=12, choices=State, default=State.UNKNOWN)
+    finding_set = models.ForeignKey("findings.FindingSet", models.PROTECT, null=True, related_name="images")
+    package_set = models.ForeignKey("findings.PackageSet", models.PROTECT, null=True, related_name="images")
+    critical = models.IntegerField(default=0)
+    high = models.IntegerField(default=0)
+    medium = models.IntegerField(default=0)
+    low = models.IntegerField(default=0)
+    unknown = models.IntegerField(default=0)
+    fixable = models.IntegerField(default=0)
+    suppressed = models.IntegerField(default=0)
+    # critical, high, medium, low packed into one number, so that "worst first" is one indexed sort.
+    rank = models.BigIntegerField(default=0)
+    # Last scan at each stage: time, and whether it failed.
+    ci_at = models.DateTimeField(null=True)
+    registry_at = models.DateTimeField(null=True)
+    runtime_at = models.DateTimeField(null=True)
+    failed_stages = ArrayField(models.CharField(max_length=8), default=list)
+
+    objects = ImageQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["-rank", "-id"], name="image_rank"),
+            models.Index(fields=["-built_at", "-id"], name="image_built"),
+            GinIndex(fields=["owners"], name="image_owners"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference or self.config_digest or f"image {self.pk}"
+
+    @property
+    def platform(self) -> str:
+        """`os/architecture[/variant]`, as far as known."""
+        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+    @property
+    def is_identified(self) -> bool:
+        """A digest names it; without one only a reference does, and the tag may have moved."""
+        return self.placeholder is None
+
+    @property
+    def findings_total(self) -> int:
+        """All counted findings."""
+        return self.critical + self.high + self.medium + self.low + self.unknown
+
+    @property
+    def stages(self) -> Sequence[tuple[str, object, bool]]:
+        """(stage, time of its last scan or None, whether that scan failed), in the order CI, registry, runtime."""
+        times = (("ci", self.ci_at), ("registry", self.registry_at), ("runtime", self.runtime_at))
+        return [(stage, at, stage in self.failed_stages) for stage, at in times]
+
+
+class Manifest(models.Model):
+    """A digest that a registry or runtime uses for an image.
+
+    An index names one image per platform, hence several rows. `kind` stays `unknown` where the source could not tell
+    (a repo digest is written alike for both); a later, surer source overwrites it.
+    """
+
+    class Kind(models.TextChoices):
+        """What the digest is the digest of (OCI image-spec)."""
+
+        MANIFEST = "manifest", "Platform manifest"
+        INDEX = "index", "Image index"
+        UNKNOWN = "unknown", "Manifest or index"
+
+    digest = DigestField(max_length=65)
+    image = models.ForeignKey(Image, models.CASCADE, related_name="manifests")
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.UNKNOWN)
+    source = models.CharField(max_length=60)
+    first_seen = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["digest", "image"], name="one_manifest")]
+
+
+class Placement(models.Model):
+    """An image lies in a repository."""
+
+    image = models.ForeignKey(Image, models.CASCADE, related_name="placements")
+    repository = models.ForeignKey(Repository, models.CASCADE, related_name="placements")
+    first_seen = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["image", "repository"], name="one_placement")]
+
+
+class Tag(models.Model):
+    """A stretch of time in which a tag pointed to an image; `until` is null while it still does."""
+
+    repository = models.ForeignKey(Repository, models.CASCADE, related_name="tags")
+    name = models.CharField(max_length=128)
+    # One tag of a multi-platform index names one image per platform.
+    platform = models.CharField(max_length=92, blank=True)
+    image = models.ForeignKey(Image, models.CASCADE, related_name="tags")
+    since = models.DateTimeField()
+    last_seen = models.DateTimeField()
+    until = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["repository", "name", "since"], name="tag_history")]
+
+
+class Event(models.Model):
+    """What happened to an image beside scans and tags, for its timeline."""
+
+    class Kind(models.TextChoices):
+        """What happened."""
+
+        MERGED = "merged", "Two records proved to be one image"
+        CORRECTED = "corrected", "Identity corrected"
+        OWNED = "owned", "Owner changed"
+
+    image = models.ForeignKey(Image, models.CASCADE, related_name="events")
+    at = models.DateTimeField(db_default=Now())
+    kind = models.CharField(max_length=12, choices=Kind)
+    text = models.CharField(max_length=500)
+

@@ -1,0 +1,1 @@
+"""Portwarden on one machine with one command: the supervisor behind `make up`, and the embedded services it starts."""

@@ -1,0 +1,179 @@
+"""Images over HTTP: the list with the page's filters, one image, and what hangs on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from governance.accounts.models import Team, Token
+from governance.accounts.permissions import viewer_of
+from governance.findings.models import Finding, Scan
+from governance.findings.report import Severity
+from governance.images.clean import clean_digest
+from governance.images.models import Image, Manifest, Tag
+from governance.overview.filters import ImageFilterSet
+from governance.overview.timeline import timeline_of
+
+
+class ImageSerializer(serializers.ModelSerializer[Image]):
+    """What lists show."""
+
+    platform = serializers.CharField(read_only=True)
+    by_severity = serializers.SerializerMethodField()
+    teams = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Image
+        fields = [
+            *("id", "reference", "config_digest", "platform", "built_at", "first_seen", "state", "is_identified"),
+            *("by_severity", "fixable", "suppressed", "ci_at", "registry_at", "runtime_at", "failed_stages", "teams"),
+            *("is_demo",),
+        ]
+
+    def get_by_severity(self, row: Image) -> dict[str, int]:
+        """Counted findings."""
+        return {word: getattr(row, word) for word in ("critical", "high", "medium", "low", "unknown")}
+
+    def get_teams(self, row: Image) -> list[str]:
+        """Owners' names."""
+        names = self.context.get("teams", {})
+        return [names[pk] for pk in row.owners if pk in names]
+
+
+class ManifestSerializer(serializers.ModelSerializer[Manifest]):
+    """A digest that names the image."""
+
+    class Meta:
+        model = Manifest
+        fields = ["digest", "kind", "source", "first_seen"]
+
+
+class TagSerializer(serializers.ModelSerializer[Tag]):
+    """A stretch of tag history."""
+
+    repository = serializers.CharField(source="repository.__str__")
+
+    class Meta:
+        model = Tag
+        fields = ["repository", "name", "platform", "since", "last_seen", "until"]
+
+
+class ImageDetail(ImageSerializer):
+    """One image with all its names."""
+
+    manifests = ManifestSerializer(many=True)
+    tags = TagSerializer(many=True)
+
+    class Meta(ImageSerializer.Meta):
+        fields = [
+            *ImageSerializer.Meta.fields,
+            *("size", "distro", "distro_version", "end_of_life", "config_source", "manifests", "tags"),
+        ]
+
+
+class FindingSerializer(serializers.ModelSerializer[Finding]):
+    """One finding of an image."""
+
+    advisory = serializers.CharField(source="advisory.name")
+    vulnerability = serializers.CharField(source="advisory.vulnerability.name")
+    package = serializers.CharField(source="package.name")
+    version = serializers.CharField(source="package.version")
+    type = serializers.CharField(source="package.type")
+    severity = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Finding
+        fields = [
+            *("id", "advisory", "vulnerability", "package", "version", "type", "severity", "severity_word"),
+            *("fixed_version", "status"),
+        ]
+
+    def get_severity(self, row: Finding) -> str:
+        """As a word."""
+        return Severity(row.severity).name.lower()
+
+
+class ScanSerializer(serializers.ModelSerializer[Scan]):
+    """One scan of an image."""
+
+    report = serializers.IntegerField(source="delivery")
+
+    class Meta:
+        model = Scan
+        fields = [
+            *("id", "scanner", "scanner_version", "stage", "outcome", "error", "scanned_at", "received_at"),
+            *("is_current", "identified_by", "checks_failed", "report"),
+        ]
+
+
+class ImageViewSet(mixins.ListModelMixin, GenericViewSet[Image]):
+    """Images by id or by any digest."""
+
+    serializer_class = ImageSerializer
+    filterset_class = ImageFilterSet
+    keyset: tuple[str, ...] = ("-id",)
+    scopes = (Token.Scope.READ,)
+    lookup_value_regex = r"[A-Za-z0-9:]+"
+
+    def get_queryset(self) -> QuerySet[Image]:
+        """What the caller may see."""
+        return Image.objects.present().visible_to(viewer_of(self.request))
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        """Team names in one query."""
+        return {**super().get_serializer_context(), "teams": dict(Team.objects.values_list("pk", "name"))}
+
+    def find(self, pk: str) -> Image:
+        """By id (also of a record that was merged), config digest or a manifest digest that names one image."""
+        visible = self.get_queryset()
+        if digest := clean_digest(pk):
+            named = Q(config_digest=digest) | Q(pk__in=Manifest.objects.filter(digest=digest).values("image"))
+            images = list(visible.filter(named)[:2])
+            found = images[0] if len(images) == 1 else None
+        elif pk.isdecimal() and len(pk) < 19:
+            merged = Image.objects.filter(pk=int(pk)).values_list("merged_into", flat=True).first()
+            found = visible.filter(pk=merged or int(pk)).first()
+        else:
+            found = None
+        if found is None:
+            raise Http404
+        return found
+
+    @extend_schema(responses=ImageDetail)
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """One image."""
+        return Response(ImageDetail(self.find(pk), context=self.get_serializer_context()).data)
+
+    def paged(self, rows: QuerySet[Any], serializer: type[serializers.BaseSerializer[Any]]) -> Response:
+        """A page of something that hangs on an image."""
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(serializer(page, many=True).data)
+
+    @extend_schema(responses=FindingSerializer(many=True), filters=False)
+    @action(detail=True, keyset=("-severity", "-id"), filterset_class=None)
+    def findings(self, request: Request, pk: str) -> Response:
+        """Counted findings, worst first."""
+        image = self.find(pk)
+        ids = image.finding_set.findings if image.finding_set else []
+        rows = Finding.objects.filter(pk__in=ids).select_related("package", "advisory__vulnerability")
+        return self.paged(rows, FindingSerializer)
+
+    @extend_schema(responses=ScanSerializer(many=True), filters=False)
+    @action(detail=True, keyset=("-scanned_at", "-id"), filterset_class=None)
+    def scans(self, request: Request, pk: str) -> Response:
+        """Every scan, newest first."""
+        return self.paged(Scan.objects.filter(image=self.find(pk)), ScanSerializer)
+
+    @extend_schema(responses={200: {"type": "array", "items": {"type": "object"}}}, filters=False)
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def timeline(self, request: Request, pk: str) -> Response:
+        """Scans, tags and events, newest first, at most 200."""
+        return Response([entry.as_dict() for entry in timeline_of(self.find(pk))])

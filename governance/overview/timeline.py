@@ -1,0 +1,49 @@
+"""An image's life in one list: scans, tags, merges."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from governance.findings.models import Scan
+from governance.images.models import Event, Image, Tag
+
+MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What happened; `kind` is built, scan, tag or an event's kind."""
+
+    at: datetime
+    kind: str
+    text: str
+    stage: str = ""
+    report: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the API."""
+        return asdict(self)
+
+
+def timeline_of(image: Image) -> list[Entry]:
+    """The newest entries first, at most 200."""
+    entries = [Entry(image.built_at, "built", "Built")] if image.built_at else []
+    for scan in Scan.objects.filter(image=image).select_related("finding_set").order_by("-scanned_at")[:MOST]:
+        entries.append(Entry(scan.scanned_at, "scan", scan_text(scan), scan.stage, scan.delivery))
+    tags = Tag.objects.filter(image=image).select_related("repository__registry").order_by("-since")[:MOST]
+    entries += [Entry(tag.since, "tag", f"{tag.repository}:{tag.name} points here") for tag in tags]
+    entries += [Entry(tag.until, "tag", f"{tag.repository}:{tag.name} moved on") for tag in tags if tag.until]
+    entries += [Entry(row.at, row.kind, row.text) for row in Event.objects.filter(image=image).order_by("-at")[:MOST]]
+    return sorted(entries, key=lambda entry: entry.at, reverse=True)[:MOST]
+
+
+def scan_text(scan: Scan) -> str:
+    """One sentence."""
+    if scan.outcome == Scan.Outcome.FAILED:
+        return f"{scan.scanner} failed: {scan.error}" if scan.error else f"{scan.scanner} failed"
+    if scan.outcome == Scan.Outcome.UNASSESSED:
+        return f"{scan.scanner} listed packages, no vulnerability scan"
+    counts = scan.finding_set
+    return f"{scan.scanner}: {counts.critical} critical, {counts.high} high, {len(counts.findings)} findings"

@@ -1,0 +1,243 @@
+"""Every setting of Portwarden, read from the environment once. A wrong value stops the start."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.csp import CSP
+
+from governance.environment import database, env_bool, env_int, env_list, env_secret
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Shows tracebacks in the browser; never for a server that others can reach.
+DEBUG = env_bool("DEBUG", False)
+# Signs sessions and forms; at least 50 random characters.
+SECRET_KEY = env_secret("SECRET_KEY")
+if len(SECRET_KEY) < 50:
+    raise ImproperlyConfigured("SECRET_KEY must be at least 50 random characters (`make up` makes one by itself)")
+# Earlier secret keys, comma separated, accepted until they are taken out (key rotation).
+SECRET_KEY_FALLBACKS = env_list("SECRET_KEY_FALLBACKS", "")
+
+# The address people and CI use; links in mails and curl lines are made from it.
+BASE_URL = os.environ.get("BASE_URL", "http://127.0.0.1:8000").rstrip("/")
+# Host names that requests may name.
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", f"{urlsplit(BASE_URL).hostname},127.0.0.1,localhost,[::1]")
+if "*" in ALLOWED_HOSTS:
+    raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts; * would let anybody forge links")
+CSRF_TRUSTED_ORIGINS = [BASE_URL]
+HTTPS = BASE_URL.startswith("https://")
+
+# postgresql://user:password@host:port/name
+DATABASES = {"default": database(env_secret("DATABASE_URL", "postgresql://portwarden@localhost/portwarden"))}
+# Milliseconds after which a page's database statement is given up; workers set their own.
+STATEMENT_TIMEOUT_MS = env_int("STATEMENT_TIMEOUT_MS", 5_000, 100)
+DATABASES["default"] |= {
+    "CONN_MAX_AGE": 600,
+    "CONN_HEALTH_CHECKS": True,
+    "DISABLE_SERVER_SIDE_CURSORS": True,
+}
+DATABASES["default"]["OPTIONS"] = {
+    "connect_timeout": 3,
+    "tcp_user_timeout": 10_000,
+    "application_name": "portwarden",
+    "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout=60000",
+    **DATABASES["default"]["OPTIONS"],
+}
+
+# redis://host:port/0 or unix:///path/to/socket; carries hints only, losing it loses nothing.
+REDIS_URL = env_secret("REDIS_URL", "redis://127.0.0.1:6379/0")
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django_htmx",
+    "django_filters",
+    "django_tables2",
+    "rest_framework",
+    "drf_spectacular",
+    "governance.web",
+    "governance.accounts",
+    "governance.images",
+    "governance.findings",
+    "governance.overview",
+    "scanning",
+]
+MIDDLEWARE = [
+    "governance.web.middleware.RequestId",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "governance.web.middleware.Unavailable",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "governance.web.middleware.LoginRequired",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "governance.urls"
+WSGI_APPLICATION = "governance.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "governance.web.context.frame",
+            ],
+            "builtins": ["governance.web.templatetags.portwarden"],
+        },
+    }
+]
+
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "accounts:login"
+LOGIN_REDIRECT_URL = "overview:start"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
+CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+# Hours a session lives without being used.
+SESSION_COOKIE_AGE = env_int("SESSION_HOURS", 8, 1) * 3600
+SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"
+
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "data:"],
+    "connect-src": [CSP.SELF],
+    "font-src": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "base-uri": [CSP.NONE],
+    "object-src": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+}
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+X_FRAME_OPTIONS = "DENY"
+if env_bool("TRUST_X_FORWARDED_PROTO", False):
+    # Only behind a proxy that sets the header itself.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$"]
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+USE_I18N = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [ROOT / "static"]
+# Where collectstatic puts the files that the web process serves.
+STATIC_ROOT = Path(os.environ.get("STATIC_ROOT", ROOT / "staticfiles"))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+# Whitenoise finds files by the manifest; a missing directory in a checkout that was never collected is no error.
+WHITENOISE_USE_FINDERS = DEBUG
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "governance.accounts.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["governance.accounts.permissions.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "governance.web.pagination.KeysetPagination",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "governance.web.problems.exception_handler",
+    "PAGE_SIZE": 50,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Portwarden",
+    "VERSION": "1",
+    "DESCRIPTION": "Container images: what they are, what scanners say of them, where they run.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+}
+DJANGO_TABLES2_TEMPLATE = "parts/table.html"
+
+# Where the instance keeps its state; its disk must have room before reports are taken.
+DATA_DIRECTORY = Path(os.environ.get("PORTWARDEN_DATA") or ROOT)
+
+# Accepting reports (bytes); the stricter of two documented limits always holds.
+WIRE_LIMIT = env_int("WIRE_LIMIT", 32 * 2**20, 1024)
+BODY_LIMIT = env_int("BODY_LIMIT", 128 * 2**20, 1024)
+RATIO_LIMIT = 100
+# Bytes of unprocessed bodies, and seconds the oldest may wait, before new reports get 503 with Retry-After.
+BACKLOG_LIMIT = env_int("BACKLOG_LIMIT", 2 * 2**30, 1)
+BACKLOG_SECONDS = env_int("BACKLOG_SECONDS", 1_800, 1)
+# Reports one token may send in a minute.
+REPORTS_PER_MINUTE = env_int("REPORTS_PER_MINUTE", 6_000, 1)
+# Seconds a worker may hold a delivery before another takes it over.
+LEASE_SECONDS = env_int("LEASE_SECONDS", 60, 2)
+# Days a processed body is kept; quarantined ones stay until a person decides.
+BODY_DAYS = env_int("BODY_DAYS", 30, 1)
+# Megabytes of address space a worker process may use; a report that needs more is quarantined.
+WORKER_MEMORY_MB = env_int("WORKER_MEMORY_MB", 2_048, 256)
+# Seconds between two looks at the database for work nobody was told of.
+SWEEP_SECONDS = env_int("SWEEP_SECONDS", 2, 1)
+# Days after which the last scan at a stage counts as stale.
+STALE_DAYS = env_int("STALE_DAYS", 14, 1)
+# For fault tests only: `point:kill`, `point:raise` or `point:sleep=SECONDS`, comma separated.
+FAILPOINTS = os.environ.get("PW_FAILPOINT", "")
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
+
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "visibility_timeout": 600}
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_SOFT_TIME_LIMIT = 240
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 2_000
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 280_000  # kB
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "governance.web.logs.JsonFormatter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO")},
+}

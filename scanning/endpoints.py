@@ -1,0 +1,93 @@
+"""What machines that watch Portwarden ask: is the process there, can it serve, how is it doing."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+
+from celery import current_app
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import path
+from kombu.exceptions import KombuError
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+from redis.exceptions import RedisError
+
+from governance.accounts.models import Token
+from governance.accounts.services import find_token
+from governance.web.problems import problem
+from scanning.models import Delivery
+
+OPEN = Gauge("portwarden_deliveries_open", "Deliveries that wait or are being worked on")
+OLDEST = Gauge("portwarden_deliveries_oldest_seconds", "Age of the oldest open delivery")
+QUARANTINED = Gauge("portwarden_deliveries_quarantined", "Deliveries in quarantine")
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers; nothing else is looked at."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+def _database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _broker() -> None:
+    with current_app.connection_for_write(transport_options={"socket_connect_timeout": 1, "socket_timeout": 1}) as broker:
+        broker.ensure_connection(max_retries=1, timeout=2)
+
+
+def _migrations() -> None:
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise DatabaseError("migrations are missing: run manage.py migrate")
+
+
+PARTS: dict[str, Callable[[], None]] = {"database": _database, "broker": _broker, "migrations": _migrations}
+FAULTS = (DatabaseError, KombuError, RedisError, OSError)
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """200 when database, broker and migrations are fine, else 503; says which is not, no more."""
+    state = {}
+    for name, look in PARTS.items():
+        try:
+            look()
+            state[name] = "ok"
+        except FAULTS:
+            state[name] = "failed"
+    return JsonResponse(state, status=200 if set(state.values()) == {"ok"} else 503)
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus text; for callers on this machine or with a token of scope read or admin."""
+    if not _may_measure(request):
+        return problem(401, "metrics need a token of scope read", {"WWW-Authenticate": "Bearer"})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*), coalesce(extract(epoch FROM now() - min(received_at)), 0)"
+            " FROM scanning_delivery WHERE state IN ('received', 'processing')"
+        )
+        waiting, oldest = cursor.fetchone()
+    OPEN.set(waiting)
+    OLDEST.set(float(oldest))
+    QUARANTINED.set(Delivery.objects.filter(state=Delivery.State.QUARANTINED).count())
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _may_measure(request: HttpRequest) -> bool:
+    kind, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        token = find_token(secret.strip())
+        return token is not None and token.team_id is None and token.scope in (Token.Scope.READ, Token.Scope.ADMIN)
+    forwarded = "X-Forwarded-For" in request.headers
+    return not forwarded and ipaddress.ip_address(request.META.get("REMOTE_ADDR") or "0.0.0.0").is_loopback  # noqa: S104
+
+
+urlpatterns = [
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
+]

@@ -1,0 +1,60 @@
+"""The doorbell: tell the workers that something came. Redis may be slow, full or gone; then the sweeper finds it."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from celery import current_app
+from kombu import Connection
+from kombu.exceptions import KombuError
+from prometheus_client import Counter
+from redis.exceptions import RedisError
+
+LOG = logging.getLogger(__name__)
+LOST = Counter("portwarden_hints_lost", "Hints that could not be sent; the sweeper does the work a little later")
+BREAK_SECONDS = 5.0
+TIMEOUT_SECONDS = 0.2
+
+
+class Bell:
+    """Rings by Celery; after a failure it stays silent for five seconds, so that a hanging broker slows nobody."""
+
+    def __init__(self) -> None:
+        self.silent_until = 0.0
+        self.connection: Connection | None = None
+
+    def ring(self, task: str) -> bool:
+        """Send the task without waiting for anything; True if the broker took it. Never raises for the broker."""
+        if time.monotonic() < self.silent_until:
+            LOST.inc()
+            return False
+        try:
+            if self.connection is None:
+                self.connection = self._open()
+            current_app.send_task(task, connection=self.connection, retry=False, expires=60)
+        except (KombuError, RedisError, OSError) as error:
+            self._fall_silent(error)
+            return False
+        return True
+
+    def _open(self) -> Connection:
+        options = {"socket_connect_timeout": TIMEOUT_SECONDS, "socket_timeout": TIMEOUT_SECONDS, "max_retries": 0}
+        connection: Connection = current_app.connection_for_write(transport_options=options)
+        return connection
+
+    def _fall_silent(self, error: Exception) -> None:
+        LOST.inc()
+        self.silent_until = time.monotonic() + BREAK_SECONDS
+        LOG.warning("the broker took no hint: %s", type(error).__name__)
+        if self.connection is not None:
+            self.connection.release()
+            self.connection = None
+
+
+BELL = Bell()
+
+
+def hint() -> bool:
+    """Tell the workers to look."""
+    return BELL.ring("scanning.tasks.work_off")

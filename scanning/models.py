@@ -1,0 +1,140 @@
+"""What came, as it came (delivery and body), what has to go out (outbox), what ran when (schedule slot)."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+from governance.accounts.models import Team, Token, User
+from governance.accounts.scope import Viewer, teams_of
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    """Deliveries by who may see them."""
+
+    def visible_to(self, viewer: Viewer) -> DeliveryQuerySet:
+        """What the viewer's teams may read, and whatever a token sent itself."""
+        teams = teams_of(viewer)
+        if teams is None:
+            return self
+        mine = models.Q(team__in=teams)
+        if isinstance(viewer, Token):
+            mine |= models.Q(token=viewer)
+        elif isinstance(viewer, User):
+            mine |= models.Q(sender=viewer)
+        return self.filter(mine)
+
+
+class Delivery(models.Model):
+    """One thing that arrived, committed before its sender got an answer."""
+
+    class State(models.TextChoices):
+        """`received` and `processing` are open, the others final (until a replay)."""
+
+        RECEIVED = "received", "Received"
+        PROCESSING = "processing", "Processing"
+        DONE = "done", "Processed"
+        QUARANTINED = "quarantined", "Quarantined"
+
+    # Who sent it: a token, a person or (both null) the command line.
+    token = models.ForeignKey(Token, models.SET_NULL, null=True, related_name="deliveries")
+    sender = models.ForeignKey(User, models.SET_NULL, null=True, related_name="deliveries")
+    team = models.ForeignKey(Team, models.SET_NULL, null=True, related_name="deliveries")
+    # "token:5" and the like: what the key below is unique within.
+    source = models.CharField(max_length=40)
+    key = models.CharField(max_length=255)
+    # What the sender said beside the body.
+    image = models.CharField(max_length=500, blank=True)
+    stage = models.CharField(max_length=8)
+    format_asked = models.CharField(max_length=40, blank=True)
+    is_demo = models.BooleanField(default=False)
+
+    body_sha256 = models.BinaryField(max_length=32)
+    wire_bytes = models.IntegerField()
+    raw_bytes = models.IntegerField()
+    received_at = models.DateTimeField(db_default=Now())
+
+    state = models.CharField(max_length=12, choices=State, default=State.RECEIVED)
+    attempts = models.SmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(db_default=Now())
+    lease_owner = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    error_class = models.CharField(max_length=60, blank=True)
+    error = models.CharField(max_length=2000, blank=True)
+    finished_at = models.DateTimeField(null=True)
+
+    # What it turned out to be: the report resource's figures.
+    format = models.CharField(max_length=40, blank=True)
+    scanner = models.CharField(max_length=40, blank=True)
+    scanner_version = models.CharField(max_length=60, blank=True)
+    kind = models.CharField(max_length=15, blank=True)
+    scanned_at = models.DateTimeField(null=True)
+    result = models.JSONField(null=True)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = [models.UniqueConstraint(fields=["source", "key"], name="one_delivery")]
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"],
+                name="delivery_open",
+                condition=models.Q(state__in=["received", "processing"]),
+            ),
+            models.Index(fields=["state", "-id"], name="delivery_state"),
+        ]
+
+    @property
+    def is_open(self) -> bool:
+        """Not finished yet."""
+        return self.state in (self.State.RECEIVED, self.State.PROCESSING)
+
+
+class DeliveryBody(models.Model):
+    """The bytes as they came (after content decoding), zstd-compressed."""
+
+    delivery = models.OneToOneField(Delivery, models.CASCADE, primary_key=True, related_name="body")
+    data = models.BinaryField()
+
+
+class Outbox(models.Model):
+    """An effect on the outside world, written in the transaction that causes it and carried out once."""
+
+    class State(models.TextChoices):
+        """`sending` is committed before the effect, so that a crash is seen as one."""
+
+        WAITING = "waiting", "Waiting"
+        SENDING = "sending", "Sending"
+        SENT = "sent", "Sent"
+        GIVEN_UP = "given_up", "Given up"
+        HELD = "held", "Held"
+
+    kind = models.CharField(max_length=40)
+    dedupe_key = models.CharField(max_length=255, unique=True)
+    payload = models.JSONField()
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    attempts = models.SmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(db_default=Now())
+    lease_owner = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    remote_ref = models.CharField(max_length=255, blank=True)
+    error = models.CharField(max_length=2000, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "outbox"
+        indexes = [
+            models.Index(fields=["next_attempt_at"], name="outbox_open", condition=models.Q(state__in=["waiting", "sending"]))
+        ]
+
+
+class ScheduleSlot(models.Model):
+    """A periodic job's turn, taken once: beat may run twice, or not at all for a while."""
+
+    job = models.CharField(max_length=60)
+    slot_start = models.DateTimeField()
+    taken_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["job", "slot_start"], name="one_slot")]

@@ -1,0 +1,38 @@
+"""Every document Portwarden can read. A new format: one file here, one name in PARSERS."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from governance.findings.report import ScanReport, UnknownFormat
+from scanning.parsers import cyclonedx, grype, syft, trivy, trivy_kubernetes, trivy_legacy, trivy_operator
+from scanning.parsers.document import Document
+
+
+class Parser(Protocol):
+    """One format: a module with a name and two pure functions."""
+
+    NAME: str
+
+    def recognises(self, document: Document) -> bool:
+        """Say whether the content is of this format; cheap, never raises."""
+        ...
+
+    def parse(self, document: Document) -> ScanReport:
+        """Read it. Raises `ReportError` with a sentence for the sender where it cannot be read."""
+        ...
+
+
+# Asked in this order.
+PARSERS: tuple[Parser, ...] = (trivy, trivy_kubernetes, trivy_legacy, trivy_operator, grype, cyclonedx, syft)
+
+
+def parse(document: Document, name: str = "") -> ScanReport:
+    """Read `document` with the parser called `name`, else with the first that recognises it."""
+    for parser in PARSERS:
+        if name == parser.NAME or (not name and parser.recognises(document)):
+            return parser.parse(document)
+    known = ", ".join(parser.NAME for parser in PARSERS)
+    if name:
+        raise UnknownFormat(f"format {name!r} is not one of {known}")
+    raise UnknownFormat(f"{document.describe()}: not recognised as one of {known}")

@@ -1,0 +1,66 @@
+"""The OCI image configuration (image-spec `config.md`): platform, layers, history."""
+
+from __future__ import annotations
+
+import msgspec
+
+from scanning.parsers.scalars import time_text
+
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.zst", ".json")
+
+
+class Step(msgspec.Struct, gc=False):
+    """One entry of `history`."""
+
+    created_by: str | None = None
+    empty_layer: bool | None = None
+
+
+class RootFs(msgspec.Struct, gc=False):
+    """`rootfs`: the diffIDs, bottom first."""
+
+    diff_ids: list[str] | None = None
+
+
+class ImageConfig(msgspec.Struct, gc=False):
+    """The members of an image configuration that say what was built."""
+
+    os: str | None = None
+    architecture: str | None = None
+    variant: str | None = None
+    created: str | None = None
+    history: list[Step] | None = None
+    rootfs: RootFs | None = None
+
+    @property
+    def diff_ids(self) -> tuple[str, ...]:
+        """The layers, bottom first."""
+        return tuple((self.rootfs and self.rootfs.diff_ids) or ())
+
+    @property
+    def created_at(self) -> str:
+        """When it was built, "" where the config leaves it at zero."""
+        return time_text(self.created)
+
+    def history_of(self, diff_ids: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the command of each layer; nothing where history and layers do not match one to one."""
+        steps = tuple(step.created_by or "" for step in self.history or () if not step.empty_layer)
+        return steps if len(steps) == len(diff_ids) else ()
+
+
+def digest_part(reference: str) -> str:
+    """Return what stands behind the @ of `repository@sha256:...`."""
+    return reference.rpartition("@")[2]
+
+
+def config_digest(image_id: str, repo_digests: tuple[str, ...]) -> str:
+    """Return the image ID if it can be a config digest.
+
+    With Docker's containerd image store the ID is that of the manifest or index; it then is one of the repo digests.
+    """
+    return "" if image_id in map(digest_part, repo_digests) else image_id
+
+
+def is_reference(name: str) -> bool:
+    """Say whether it can be an image's name, not the path of an archive or a directory."""
+    return bool(name) and name[0] not in "./~" and "\\" not in name and not name.lower().endswith(ARCHIVES)

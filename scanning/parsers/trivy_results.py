@@ -1,0 +1,143 @@
+"""What Trivy's `Results` say, whichever document they stand in: packages, vulnerabilities, checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from governance.findings.report import Check, Match, PackageAt, Result, severity_of
+from scanning.parsers.document import check_amount, decode
+from scanning.parsers.packages import identify, split_purl
+from scanning.parsers.scalars import MAX_DESCRIPTION, licenses_of, score_of
+from scanning.parsers.trivy_model import Cvss, Misconfiguration, Modified, Package, Vulnerability
+from scanning.parsers.trivy_model import Result as TrivyResult
+
+FINDING = msgspec.json.Decoder(Vulnerability)
+CHECK_RESULTS = {"PASS": Result.PASS, "FAIL": Result.FAIL, "EXCEPTION": Result.INFO}
+
+# Name, installed version, path, layer: what one report calls one package.
+type Key = tuple[str, str, str, str]
+
+
+@dataclass(slots=True)
+class Contents:
+    """Collects the results of one image. `assessed` once one of them proves that packages were looked at."""
+
+    assessed: bool = False
+    inventory: bool = False
+    matches: list[Match] = field(default_factory=list)
+    suppressed: list[Match] = field(default_factory=list)
+    packages: list[PackageAt] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    known: dict[Key, PackageAt] = field(default_factory=dict)
+
+    def add(self, result: TrivyResult, owner: str = "") -> None:
+        """Read one result. `owner` names the workload that a check is about, where there is one."""
+        family = result.type or ""
+        self.assessed = self.assessed or result.of_packages
+        self._check_amounts(result)
+        if result.packages is not None:
+            self.inventory = True
+            self.packages.extend(self._package(package, family) for package in result.packages)
+        self.matches.extend(self._match(found, family) for found in result.vulnerabilities or ())
+        for modified in result.modified or ():
+            self._set_aside(modified, family)
+        self.checks.extend(checks_of(result, owner or result.target or ""))
+
+    def _check_amounts(self, result: TrivyResult) -> None:
+        found = len(result.vulnerabilities or ()) + len(result.modified or ())
+        packages = len(result.packages or ())
+        check_amount(len(self.matches) + len(self.suppressed) + found, "vulnerabilities")
+        check_amount(len(self.packages) + packages, "packages")
+        check_amount(len(self.checks) + result.amount - found - packages, "checks")
+
+    def _package(self, package: Package, family: str) -> PackageAt:
+        version = full_version(package.epoch, package.version, package.release)
+        purl = split_purl((package.identifier and package.identifier.purl) or "")
+        identity = identify(package.name, version, purl, family, family)
+        layer = (package.layer and package.layer.diff_id) or ""
+        found = PackageAt(
+            name=identity.name,
+            version=identity.version,
+            type=identity.type,
+            namespace=identity.namespace,
+            path=package.path or "",
+            layer=layer,
+            source_name=package.source_name or "",
+            source_version=full_version(package.source_epoch, package.source_version, package.source_release),
+            licenses=licenses_of(package.licenses or []),
+        )
+        return self.known.setdefault((package.name, version, found.path, layer), found)
+
+    def _place(self, found: Vulnerability, family: str) -> PackageAt:
+        """Return the package a vulnerability is about: the one listed, else one made of what the finding says."""
+        name, version, path = found.package or "", found.version or "", found.path or ""
+        layer = (found.layer and found.layer.diff_id) or ""
+        key = (name, version, path, layer)
+        package = self.known.get(key)
+        if package is None:
+            purl = split_purl((found.identifier and found.identifier.purl) or "")
+            identity = identify(name, version, purl, family, family)
+            package = self.known[key] = PackageAt(
+                name=identity.name,
+                version=identity.version,
+                type=identity.type,
+                namespace=identity.namespace,
+                path=path,
+                layer=layer,
+            )
+        return package
+
+    def _match(self, found: Vulnerability, family: str, status: str | None = None) -> Match:
+        word = (status or found.status or "").lower()
+        return Match(
+            advisory=found.id,
+            package=self._place(found, family),
+            severity=severity_of(found.severity),
+            severity_word=found.severity or "",
+            fixed_version=found.fixed_version or "",
+            status="" if word == "unknown" else word,
+            title=found.title or "",
+            description=(found.description or "")[:MAX_DESCRIPTION],
+            url=found.url or "",
+            cvss=best_score(found.cvss) if found.cvss else 0.0,
+            published=found.published or "",
+        )
+
+    def _set_aside(self, modified: Modified, family: str) -> None:
+        if modified.type == "vulnerability":
+            self.suppressed.append(self._match(decode(FINDING, modified.finding), family, modified.status))
+
+
+def best_score(sources: dict[str, Cvss | None]) -> float:
+    """Return the highest base score of all sources."""
+    best = 0.0
+    for cvss in sources.values():
+        if cvss:
+            best = score_of(best, cvss.v2, cvss.v3, cvss.v4)
+    return best
+
+
+def full_version(epoch: int | None, version: str | None, release: str | None) -> str:
+    """Put a package's version together as Trivy writes `InstalledVersion`."""
+    if not version:
+        return ""
+    return f"{f'{epoch}:' if epoch else ''}{version}{f'-{release}' if release else ''}"
+
+
+def checks_of(result: TrivyResult, target: str) -> list[Check]:
+    """Return misconfigurations, secrets (never their text) and licences."""
+    checks = [_misconfiguration(found, target) for found in result.misconfigurations or ()]
+    for secret in result.secrets or ():
+        severity = severity_of(secret.severity)
+        checks.append(Check("secret", secret.id or "", Result.FAIL, secret.title or "", severity, target))
+    for found in result.licenses or ():
+        name, where = found.name or "", found.package or found.path or target
+        checks.append(Check("licence", name, Result.FAIL, name, severity_of(found.severity), where))
+    return checks
+
+
+def _misconfiguration(found: Misconfiguration, target: str) -> Check:
+    outcome = CHECK_RESULTS.get((found.status or "").upper(), Result.WARN)
+    return Check("misconfiguration", found.id or "", outcome, found.title or "", severity_of(found.severity), target)

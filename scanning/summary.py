@@ -1,0 +1,94 @@
+"""The figures of a report, and the report resource of the HTTP contract."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from governance.findings.models import Scan
+from governance.findings.report import Result, ScanReport, Severity
+from governance.images.models import Manifest
+from scanning.models import Delivery
+
+WORDS = {
+    Severity.CRITICAL: "critical",
+    Severity.HIGH: "high",
+    Severity.MEDIUM: "medium",
+    Severity.LOW: "low",
+    Severity.NEGLIGIBLE: "unknown",
+    Severity.UNKNOWN: "unknown",
+}
+STATES = {
+    Delivery.State.RECEIVED: "received",
+    Delivery.State.PROCESSING: "received",
+    Delivery.State.DONE: "processed",
+    Delivery.State.QUARANTINED: "quarantined",
+}
+NOTHING = {
+    "entries": 0,
+    "findings": 0,
+    "by_severity": dict.fromkeys(["critical", "high", "medium", "low", "unknown"], 0),
+    "checks": dict.fromkeys(["pass", "fail", "warn", "info"], 0),
+    "packages": 0,
+    "reasons": [],
+}
+
+
+def figures_of(report: ScanReport) -> dict[str, Any]:
+    """Entries as written; distinct (advisory, package name, installed version), split by their worst severity."""
+    worst: dict[tuple[str, str, str], Severity] = {}
+    for image in report.images:
+        for match in image.matches:
+            key = (match.advisory, match.package.name, match.package.version)
+            if match.severity >= worst.get(key, Severity.UNKNOWN):
+                worst[key] = match.severity
+    severities = Counter(WORDS[severity] for severity in worst.values())
+    checks = Counter(str(check.result) for image in report.images for check in image.checks)
+    return {
+        "entries": report.entries,
+        "findings": len(worst),
+        "by_severity": {word: severities[word] for word in ("critical", "high", "medium", "low", "unknown")},
+        "checks": {str(result): checks[str(result)] for result in Result},
+        "packages": sum(len(image.packages) for image in report.images),
+    }
+
+
+def report_resource(delivery: Delivery, duplicate: bool = False) -> dict[str, Any]:
+    """The report resource: what came, what it turned out to be, which images it spoke of (as they are known now)."""
+    result = delivery.result or {}
+    return {
+        "id": delivery.pk,
+        "state": STATES[Delivery.State(delivery.state)],
+        "duplicate": duplicate,
+        "format": delivery.format or None,
+        "scanner": delivery.scanner or None,
+        "scanner_version": delivery.scanner_version or None,
+        "stage": delivery.stage,
+        "received_at": delivery.received_at,
+        "scanned_at": delivery.scanned_at,
+        "kind": delivery.kind or None,
+        "images": images_of(delivery.pk) if delivery.state == Delivery.State.DONE else [],
+        **{name: result.get(name, nothing) for name, nothing in NOTHING.items()},
+        "verdict": None,
+        "error": delivery.error or None,
+    }
+
+
+def images_of(delivery: int) -> list[dict[str, Any]]:
+    """Identity of each image that the delivery's scans hang on, in the order of the scans."""
+    scans = Scan.objects.filter(delivery=delivery).select_related("image").order_by("pk")
+    images = list({scan.image_id: scan.image for scan in scans}.values())
+    digests: dict[int, str] = {}
+    # The surest kind wins: a platform manifest before one that might be an index.
+    for row in Manifest.objects.filter(image__in=images).order_by("pk"):
+        if row.kind == Manifest.Kind.MANIFEST or row.image_id not in digests:
+            digests[row.image_id] = row.digest
+    return [
+        {
+            "id": image.pk,
+            "reference": image.reference,
+            "config_digest": image.config_digest,
+            "manifest_digest": digests.get(image.pk),
+        }
+        for image in images
+    ]

@@ -1,0 +1,29 @@
+"""What Celery runs. Each may run twice, late or not at all without harm."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from governance.findings import state
+from scanning import deliveries, pool
+from scanning.slots import take_slot
+
+
+@shared_task(ignore_result=True)
+def work_off() -> None:
+    """Process what is due."""
+    pool.work()
+
+
+@shared_task(ignore_result=True)
+def prune() -> None:
+    """Drop old bodies."""
+    if take_slot("prune", 3600):
+        deliveries.prune()
+
+
+@shared_task(ignore_result=True)
+def mark_stale() -> None:
+    """Images whose last scan has become too old."""
+    if take_slot("mark stale", 3600):
+        state.mark_stale()
