@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from governance.web.views import theme
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/", include("governance.api")),
+    path("", include("scanning.endpoints")),
+    path("", include("governance.accounts.urls")),
+    path("", include("governance.overview.urls")),
+    path("images/", include("governance.overview.image_urls")),
+    path("vulnerabilities/", include("governance.findings.urls")),
+    path("deliveries/", include("scanning.urls")),
+    path("theme/", theme, name="theme"),
+]
+
+handler403 = "governance.web.views.permission_denied"
+handler404 = "governance.web.views.page_not_found"
+handler500 = "governance.web.views.server_error"

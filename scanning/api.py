@@ -157,7 +157,7 @@ def take(request: Request, envelope: Envelope) -> tuple[int, bool]:
         GAUGE.check(envelope.source)
         length = request.headers.get("Content-Length", "")
         size = int(length) if length.isdecimal() else None
-        body = receive(request._request, request.headers.get("Content-Encoding", ""), size)  # noqa: SLF001
+        body = receive(request._request, request.headers.get("Content-Encoding", ""), size)
         if not body.raw_bytes:
             raise Refused(400, "the body is empty: send the report itself (curl --data-binary @report.json)")
         return accept(body, envelope)

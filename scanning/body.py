@@ -6,7 +6,7 @@ import hashlib
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import IO, Protocol, cast
 
 import zstandard
 from django.conf import settings
@@ -32,7 +32,7 @@ class Source(Protocol):
         ...
 
 
-class Refused(Exception):  # noqa: N818 (reads as a sentence where it is raised)
+class Refused(Exception):
     """The body is not taken; `status` is the HTTP status that says why."""
 
     def __init__(self, status: int, text: str) -> None:
@@ -136,7 +136,7 @@ def _gzip(wire: Counted) -> Iterator[bytes]:
 
 
 def _zstd(wire: Counted) -> Iterator[bytes]:
-    reader = zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(wire, read_across_frames=True)
+    reader = zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(cast("IO[bytes]", wire), read_across_frames=True)
     try:
         while chunk := reader.read(CHUNK):
             yield chunk

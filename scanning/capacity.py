@@ -16,7 +16,7 @@ LOOK_SECONDS = 1.0
 FREE_SHARE, FREE_BYTES = 0.15, 10 * 2**30
 
 
-class Busy(Exception):  # noqa: N818 (reads as a sentence where it is raised)
+class Busy(Exception):
     """No room now; `status` is 429 (this sender) or 503 (everybody), `seconds` when to try again."""
 
     def __init__(self, status: int, seconds: int, text: str) -> None:

@@ -54,11 +54,11 @@ class Envelope:
         return f"{body.sha256.hex()}:{self.stage}:{self.image}"[:255]
 
 
-class KeyReused(Exception):  # noqa: N818 (reads as a sentence where it is raised)
+class KeyReused(Exception):
     """The same Idempotency-Key came with another report."""
 
 
-class LostLease(Exception):  # noqa: N818 (reads as a sentence where it is raised)
+class LostLease(Exception):
     """Another worker took the delivery over; this one's work must not be kept."""
 
 
@@ -130,11 +130,12 @@ class Claim:
 
 CLAIM = """
 UPDATE scanning_delivery SET state = 'processing', attempts = attempts + 1, lease_owner = %(owner)s,
-    lease_until = now() + make_interval(secs => %(lease)s)
+    lease_until = statement_timestamp() + make_interval(secs => %(lease)s)
 WHERE id = (
     SELECT id FROM scanning_delivery
-    WHERE state IN ('received', 'processing') AND next_attempt_at <= now()
-      AND (lease_until IS NULL OR lease_until < now()) AND (%(only)s::bigint IS NULL OR id = %(only)s::bigint)
+    WHERE state IN ('received', 'processing') AND next_attempt_at <= statement_timestamp()
+      AND (lease_until IS NULL OR lease_until < statement_timestamp())
+      AND (%(only)s::bigint IS NULL OR id = %(only)s::bigint)
     ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 RETURNING *
@@ -161,7 +162,7 @@ def renew(held: Claim) -> bool:
     """Hold it longer; False if somebody else has it."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE scanning_delivery SET lease_until = now() + make_interval(secs => %s) WHERE id IN"
+            "UPDATE scanning_delivery SET lease_until = statement_timestamp() + make_interval(secs => %s) WHERE id IN"
             " (SELECT id FROM scanning_delivery WHERE id = %s AND lease_owner = %s AND state = 'processing'"
             "  FOR UPDATE SKIP LOCKED)",
             [settings.LEASE_SECONDS, held.id, held.owner],
@@ -193,7 +194,7 @@ def give_back(held: Claim, seconds: float, count: bool) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE scanning_delivery SET state = 'received', lease_owner = NULL, lease_until = NULL,"
-            " attempts = attempts - %s, next_attempt_at = now() + make_interval(secs => %s)"
+            " attempts = attempts - %s, next_attempt_at = statement_timestamp() + make_interval(secs => %s)"
             " WHERE id = %s AND lease_owner = %s AND state = 'processing'",
             [0 if count else 1, seconds, held.id, held.owner],
         )
@@ -236,4 +237,3 @@ def prune() -> int:
 def open_count() -> int:
     """Deliveries that wait or are being worked on."""
     return Delivery.objects.filter(state__in=[Delivery.State.RECEIVED, Delivery.State.PROCESSING]).count()
-

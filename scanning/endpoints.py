@@ -35,7 +35,8 @@ def _database() -> None:
 
 
 def _broker() -> None:
-    with current_app.connection_for_write(transport_options={"socket_connect_timeout": 1, "socket_timeout": 1}) as broker:
+    options = {"socket_connect_timeout": 1, "socket_timeout": 1}
+    with current_app.connection_for_write(transport_options=options) as broker:
         broker.ensure_connection(max_retries=1, timeout=2)
 
 

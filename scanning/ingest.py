@@ -58,7 +58,8 @@ def process(held: Claim) -> None:
         _release(held)
     except MemoryError:
         _give_up(held, "reading this report needs more memory than a worker may use")
-    except Exception:  # noqa: BLE001 (whatever it is, one report must not stop its neighbours)
+    except Exception:
+        # Whatever it is, one report must not stop its neighbours.
         LOG.exception("delivery %s", held.id)
         _give_up(held, "reading this report failed in an unexpected way; the log of the worker says where")
 

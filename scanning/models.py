@@ -125,7 +125,11 @@ class Outbox(models.Model):
     class Meta:
         verbose_name_plural = "outbox"
         indexes = [
-            models.Index(fields=["next_attempt_at"], name="outbox_open", condition=models.Q(state__in=["waiting", "sending"]))
+            models.Index(
+                fields=["next_attempt_at"],
+                name="outbox_open",
+                condition=models.Q(state__in=["waiting", "sending"]),
+            )
         ]
 
 

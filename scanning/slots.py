@@ -15,4 +15,4 @@ def take_slot(job: str, seconds: int) -> bool:
     """True for the one caller who gets the current slot of `seconds`; the database's clock decides which that is."""
     with connection.cursor() as cursor:
         cursor.execute(TAKE, {"job": job, "seconds": seconds})
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount)

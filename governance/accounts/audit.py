@@ -28,7 +28,7 @@ def actor_name(viewer: Viewer | None) -> str:
 
 
 @transaction.atomic
-def audit(  # noqa: PLR0913 (these are the columns of the trail)
+def audit(
     viewer: Viewer | None,
     action: str,
     on: str,

@@ -59,7 +59,8 @@ def create_token(
 def may_give(viewer: Viewer, scope: str, team: Team | None) -> bool:
     """A token may not do more than its maker: administrators any, team administrators for their team."""
     if isinstance(viewer, Token):
-        return viewer.scope == Token.Scope.ADMIN and (viewer.team_id is None or (team and team.pk == viewer.team_id) is True)
+        own = viewer.team_id is None or (team is not None and team.pk == viewer.team_id)
+        return viewer.scope == Token.Scope.ADMIN and own
     if not isinstance(viewer, User):
         return False
     if viewer.is_admin:

@@ -11,11 +11,11 @@ from governance.findings.report import Match
 
 MERGE = (
     "UPDATE findings_advisory SET vulnerability_id = %(into)s WHERE vulnerability_id = ANY(%(gone)s)",
-    "UPDATE findings_vulnerability stays SET severity = greatest(stays.severity, fact.severity),"
-    " cvss = greatest(stays.cvss, fact.cvss),"
-    " title = CASE WHEN stays.title = '' THEN fact.title ELSE stays.title END"
-    " FROM (SELECT max(severity) AS severity, max(cvss) AS cvss, max(title) AS title FROM findings_vulnerability"
-    " WHERE id = ANY(%(gone)s)) fact WHERE stays.id = %(into)s",
+    """UPDATE findings_vulnerability stays SET severity = greatest(stays.severity, fact.severity),
+       cvss = greatest(stays.cvss, fact.cvss),
+       title = CASE WHEN stays.title = '' THEN fact.title ELSE stays.title END
+       FROM (SELECT max(severity) AS severity, max(cvss) AS cvss, max(title) AS title FROM findings_vulnerability
+             WHERE id = ANY(%(gone)s)) fact WHERE stays.id = %(into)s""",
     "DELETE FROM findings_vulnerability WHERE id = ANY(%(gone)s)",
 )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers
@@ -16,7 +15,7 @@ from governance.accounts.models import Team, Token
 from governance.accounts.permissions import viewer_of
 from governance.findings.models import Advisory, Finding, Vulnerability
 from governance.findings.report import Severity
-from governance.images.models import Image
+from governance.images.models import Image, ImageQuerySet
 
 # Beyond this many images the answer says so; the image list with ?q=CVE pages through all of them.
 MOST_IMAGES = 1000
@@ -62,7 +61,7 @@ class VulnerabilityDetail(VulnerabilitySerializer):
         ]
 
 
-def affected_images(vulnerability: Vulnerability) -> QuerySet[Image]:
+def affected_images(vulnerability: Vulnerability) -> ImageQuerySet:
     """Images whose findings hold one of the vulnerability's, by way of the sets that hold it."""
     findings = list(Finding.objects.filter(advisory__vulnerability=vulnerability).values_list("pk", flat=True))
     return Image.objects.present().filter(finding_set__findings__overlap=findings)

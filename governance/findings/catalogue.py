@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.db import connection
 
@@ -41,18 +42,19 @@ def clean_package(package: PackageAt) -> PackageAt:
 
 
 def package_ids(packages: dict[bytes, PackageAt]) -> dict[bytes, int]:
-    """Ids by key; unknown packages are stored, in the order of their keys so that two workers never wait in a circle."""
+    """Ids by key; unknown packages are stored, in the order of keys so that two workers never wait in a circle."""
     known = _ids("findings_package", packages)
     missing = sorted(packages.keys() - known.keys())
     if missing:
         rows = [packages[key] for key in missing]
-        columns: list[Sequence[object]] = [missing]
+        columns: list[Any] = [missing]
         names = ("type", "namespace", "name", "version", "source_name", "source_version")
         columns += [[getattr(row, name) for row in rows] for name in names]
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO findings_package (key, type, namespace, name, version, source_name, source_version)"
-                " SELECT * FROM unnest(%s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])"
+                " SELECT * FROM unnest("
+                "  %s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])"
                 " ON CONFLICT (key) DO NOTHING",
                 columns,
             )
@@ -85,7 +87,8 @@ def finding_ids(matches: dict[bytes, tuple[Match, bytes]]) -> dict[bytes, int]:
         cursor.execute(
             "INSERT INTO findings_finding"
             " (key, advisory_id, package_id, severity, severity_word, fixed_version, status)"
-            " SELECT * FROM unnest(%s::bytea[], %s::bigint[], %s::bigint[], %s::smallint[], %s::text[], %s::text[], %s::text[])"
+            " SELECT * FROM unnest("
+            "  %s::bytea[], %s::bigint[], %s::bigint[], %s::smallint[], %s::text[], %s::text[], %s::text[])"
             " ON CONFLICT (key) DO NOTHING",
             [
                 missing,
@@ -130,7 +133,8 @@ def _store_groups(names: list[str], matches: Sequence[Match]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO findings_vulnerability (name, title, description, url, severity, cvss, published)"
-            " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::smallint[], %s::float8[], %s::timestamptz[])"
+            " SELECT * FROM unnest("
+            "  %s::text[], %s::text[], %s::text[], %s::text[], %s::smallint[], %s::float8[], %s::timestamptz[])"
             " ON CONFLICT (name) DO NOTHING",
             [
                 names,

@@ -145,10 +145,15 @@ class Scan(models.Model):
     checks_failed = models.IntegerField(default=0)
     # Which fact of the report led to the image: config, manifest, digest, tag, reference.
     identified_by = models.CharField(max_length=10)
+    # `registry/repository:tag` where only that led to the image: looked at again when the tag's history grows.
+    named = models.CharField(max_length=400, blank=True)
     is_current = models.BooleanField(default=False)
 
     class Meta:
-        indexes = [models.Index(fields=["image", "-scanned_at"], name="scan_history")]
+        indexes = [
+            models.Index(fields=["image", "-scanned_at"], name="scan_history"),
+            models.Index(fields=["named"], name="scan_named", condition=~models.Q(named="")),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["image", "scanner", "stage"], condition=models.Q(is_current=True), name="one_current_scan"

@@ -131,6 +131,7 @@ def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival)
         "inventory": scan.inventory,
         "checks": sum(1 for check in scan.checks if check.result in ("fail", "warn")),
         "identified_by": found.identified_by,
+        "named": facts.placeholders[0] if found.identified_by in ("tag", "reference") else "",
         "tag": before.tag,
     }
     same = before.is_same(row) and not moved
@@ -174,7 +175,8 @@ class Before:
 
 
 BEFORE = """
-SELECT image.owners, CASE WHEN cardinality(image.failed_stages) > 0 THEN 'failed' ELSE image.state END, image.top_layer_id IS NOT NULL OR %(layers)s = 0,
+SELECT image.owners, CASE WHEN cardinality(image.failed_stages) > 0 THEN 'failed' ELSE image.state END,
+  image.top_layer_id IS NOT NULL OR %(layers)s = 0,
   (SELECT id FROM findings_findingset WHERE hash = %(findings)s),
   (SELECT id FROM findings_packageset WHERE hash = %(packages)s),
   (SELECT array[scan.outcome, scan.scanned_at::text, scan.finding_set_id::text, scan.package_set_id::text]
@@ -265,18 +267,18 @@ def _adopt(image: int, tags: Sequence[Reference]) -> bool:
     """Scans that knew only a name, and whose tag is now known to have pointed here, move to the image."""
     adopted = False
     for tag in tags:
-        holder = Image.objects.filter(placeholder=f"{tag.name}:{tag.tag}").first()
-        if holder is None:
-            continue
-        scans = list(Scan.objects.filter(image=holder))
-        moving = [scan.pk for scan in scans if image_at(tag, scan.scanned_at) == image]
-        Scan.objects.filter(pk__in=moving).update(is_current=False, image=image)
+        name = f"{tag.name}:{tag.tag}"
+        elsewhere = list(Scan.objects.filter(named=name).exclude(image=image))
+        moving = [scan for scan in elsewhere if image_at(tag, scan.scanned_at) == image]
+        Scan.objects.filter(pk__in=[scan.pk for scan in moving]).update(is_current=False, image=image)
         adopted |= bool(moving)
-        if len(moving) == len(scans):
-            merge_into(image, holder.pk, f"the tag {tag.familiar} pointed to it")
-        else:
-            choose_current([holder.pk])
-            refresh([holder.pk])
+        left = {scan.image_id for scan in moving}
+        for holder in Image.objects.filter(placeholder=name):
+            if not Scan.objects.filter(image=holder).exists():
+                merge_into(image, holder.pk, f"the tag {tag.familiar} pointed to it")
+                left.discard(holder.pk)
+        choose_current(left)
+        refresh(left)
     return adopted
 
 
@@ -296,9 +298,11 @@ WITH gone AS (
 """
 INSERT = """
 INSERT INTO findings_scan (image_id, scanner, scanner_version, stage, outcome, error, scanned_at, received_at,
-    delivery, finding_set_id, package_set_id, inventory, checks_failed, identified_by, is_current)
+    delivery, finding_set_id, package_set_id, inventory, checks_failed, identified_by, named,
+    is_current)
 SELECT %(image)s, %(scanner)s, %(version)s, %(stage)s, %(outcome)s, %(error)s, %(at)s, %(received)s,
-    %(delivery)s, %(finding_set)s, %(package_set)s, %(inventory)s, %(checks)s, %(identified_by)s, {current}
+    %(delivery)s, %(finding_set)s, %(package_set)s, %(inventory)s, %(checks)s, %(identified_by)s, %(named)s,
+    {current}
 RETURNING id
 """
 

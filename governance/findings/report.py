@@ -190,5 +190,5 @@ class ReportError(ValueError):
     """The document cannot be read; the text says why, in words for the sender."""
 
 
-class UnknownFormat(ReportError):  # noqa: N818 (reads as a sentence where it is raised)
+class UnknownFormat(ReportError):
     """No parser recognises the document."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import zstandard
@@ -119,6 +120,7 @@ FROM (
     GROUP BY advisory.vulnerability_id, finding.package_id
 ) line
 """
+# No value ever becomes part of these texts, only the expression that names the ids.
 SAVE = (
     "INSERT INTO findings_findingset (hash, findings, suppressed, critical, high, medium, low, unknown, fixable)"
     " SELECT %(hash)s, %(findings)s::int[], %(suppressed)s::int[], counts.* FROM ("
@@ -129,7 +131,7 @@ SAVE = (
 
 def save_set(name: bytes, counted: Sequence[int], suppressed: Sequence[int]) -> int:
     """Insert the set unless somebody just did; returns its id."""
-    row = {
+    row: dict[str, Any] = {
         "hash": name,
         "findings": sorted(set(counted)),
         "suppressed": sorted(set(suppressed) - set(counted)),

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -48,7 +49,8 @@ class Latest:
 
 SCANS = """
 SELECT image_id, id, stage, outcome, scanned_at, finding_set_id, package_set_id, inventory, is_current,
-       row_number() OVER (PARTITION BY image_id, scanner, stage ORDER BY scanned_at DESC, received_at DESC, delivery DESC)
+       row_number() OVER (
+           PARTITION BY image_id, scanner, stage ORDER BY scanned_at DESC, received_at DESC, delivery DESC)
 FROM findings_scan WHERE image_id = ANY(%s)
 """
 APPLY = """
@@ -87,7 +89,7 @@ def refresh(images: Iterable[int]) -> None:
             cursor.execute(APPLY, _summary(image, rows[image]))
 
 
-def _summary(image: int, scans: list[tuple]) -> dict[str, object]:  # type: ignore[type-arg]
+def _summary(image: int, scans: list[tuple]) -> dict[str, Any]:  # type: ignore[type-arg]
     """What the rows of one image come to."""
     last: dict[str, datetime] = {}
     failed: set[str] = set()

@@ -46,7 +46,8 @@ class Facts:
     @property
     def tags(self) -> list[Reference]:
         """The references with a tag; one without tag and digest means `latest`."""
-        named = [ref if ref.tag or ref.digest else Reference(ref.host, ref.repository, "latest") for ref in self.references]
+        bare = [(ref, not ref.tag and not ref.digest) for ref in self.references]
+        named = [Reference(ref.host, ref.repository, "latest") if is_bare else ref for ref, is_bare in bare]
         return [ref for ref in dict.fromkeys(named) if ref.tag]
 
     @property
@@ -115,7 +116,10 @@ ORDER BY image.id
 def candidates(facts: Facts) -> dict[int, Record]:
     """Every record that any fact of the report names."""
     found: dict[int, Record] = {}
-    arguments = {"digests": [pack_digest(word) for word in facts.all_digests], "placeholders": facts.placeholders}
+    arguments: dict[str, Any] = {
+        "digests": [pack_digest(word) for word in facts.all_digests],
+        "placeholders": facts.placeholders,
+    }
     with connection.cursor() as cursor:
         cursor.execute(CANDIDATES, arguments)
         for pk, config, system, architecture, variant, placeholder, kind, digest in cursor.fetchall():

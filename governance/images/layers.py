@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from itertools import zip_longest
 
 from django.db import connection
 
@@ -38,15 +37,16 @@ def store_layers(diff_ids: Sequence[str], history: Sequence[str]) -> int | None:
         cursor.execute("SELECT chain_id, id FROM images_layernode WHERE chain_id = ANY(%s)", [chain])
         known = {bytes(node): pk for node, pk in cursor.fetchall()}
         top: int | None = None
-        for depth, (node, diff_id, by) in enumerate(zip_longest(chain, clean, history[: len(clean)], fillvalue=""), 1):
+        commands = [*history[: len(clean)], *[""] * (len(clean) - len(history))]
+        for depth, (node, diff_id, by) in enumerate(zip(chain, clean, commands, strict=True), 1):
             if node not in known:
                 # Another worker may store the same base at this moment: the loser reads the winner's row.
                 cursor.execute(
                     "INSERT INTO images_layernode (chain_id, parent_id, diff_id, depth, created_by)"
                     " VALUES (%s, %s, %s, %s, %s)"
                     " ON CONFLICT (chain_id) DO UPDATE SET depth = excluded.depth RETURNING id",
-                    [node, top, pack_digest(str(diff_id)), depth, clean_text(str(by), 500)],
+                    [node, top, pack_digest(diff_id), depth, clean_text(by, 500)],
                 )
-                known[bytes(node)] = cursor.fetchone()[0]
-            top = known[bytes(node)]
+                known[node] = cursor.fetchone()[0]
+            top = known[node]
     return top

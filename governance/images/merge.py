@@ -8,10 +8,10 @@ from governance.images.models import Event, Image
 
 # Rows that a unique key would refuse are already known of the one that stays.
 MOVES = (
-    "UPDATE images_manifest SET image_id = %(into)s WHERE image_id = %(gone)s AND digest NOT IN"
-    " (SELECT digest FROM images_manifest WHERE image_id = %(into)s)",
-    "UPDATE images_placement SET image_id = %(into)s WHERE image_id = %(gone)s AND repository_id NOT IN"
-    " (SELECT repository_id FROM images_placement WHERE image_id = %(into)s)",
+    """UPDATE images_manifest SET image_id = %(into)s WHERE image_id = %(gone)s AND digest NOT IN
+       (SELECT digest FROM images_manifest WHERE image_id = %(into)s)""",
+    """UPDATE images_placement SET image_id = %(into)s WHERE image_id = %(gone)s AND repository_id NOT IN
+       (SELECT repository_id FROM images_placement WHERE image_id = %(into)s)""",
     "UPDATE images_tag SET image_id = %(into)s WHERE image_id = %(gone)s",
     "UPDATE images_event SET image_id = %(into)s WHERE image_id = %(gone)s",
     "UPDATE images_image SET merged_into_id = %(into)s WHERE merged_into_id = %(gone)s",
@@ -42,4 +42,5 @@ def merge_into(into: int, gone: int, reason: str) -> None:
     goes.owners = []
     goes.save()
     stays.save()
-    Event.objects.create(image_id=into, kind=Event.Kind.MERGED, text=f"Record {gone} is the same image ({reason})"[:500])
+    text = f"Record {gone} is the same image ({reason})"
+    Event.objects.create(image_id=into, kind=Event.Kind.MERGED, text=text[:500])

@@ -99,7 +99,7 @@ class Image(models.Model):
     config_digest = DigestField(max_length=65, unique=True, null=True)
     config_source = models.CharField(max_length=60, blank=True)
     # A record that no digest names yet is known by the reference it was reported under.
-    placeholder = models.CharField(max_length=400, unique=True, null=True)
+    placeholder = models.CharField(max_length=400, unique=True, null=True)  # noqa: DJ001 (unique where set)
     merged_into = models.ForeignKey("self", models.PROTECT, null=True, related_name="merged")
     first_seen = models.DateTimeField()
 
@@ -235,4 +235,3 @@ class Event(models.Model):
     at = models.DateTimeField(db_default=Now())
     kind = models.CharField(max_length=12, choices=Kind)
     text = models.CharField(max_length=500)
-

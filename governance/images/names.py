@@ -9,15 +9,15 @@ from django.db import connection
 from django.db.models import F
 
 from governance.images.models import Image, Placement, Registry, Repository, Tag
-from governance.images.reference import Reference, familiar_name
+from governance.images.reference import Reference, familiar_name, parse_reference
 
 
-class NotYours(PermissionError):  # noqa: N818 (reads as a sentence where it is raised)
+class NotYours(PermissionError):
     """The sender's team may not speak for this repository; the text names it."""
 
 
 def repositories(references: Sequence[Reference], team: int | None, is_demo: bool) -> dict[str, Repository]:
-    """The repositories of these references by full name, created where unknown; a new one belongs to the sender's team.
+    """The repositories of these references by full name; a new one is created and belongs to the sender's team.
 
     Raises `NotYours` where another team owns one: a team's token cannot write into other teams' repositories.
     """
@@ -94,6 +94,7 @@ def rename(image: int) -> None:
     placements = Placement.objects.filter(image=image).select_related("repository__registry").order_by("pk")
     owners = sorted({row.repository.owner_id for row in placements if row.repository.owner_id is not None})
     changes: dict[str, object] = {"owners": owners}
+    name_only = Image.objects.values_list("placeholder", flat=True).get(pk=image)
     if tag:
         repository = tag.repository
         name = familiar_name(repository.registry.host, repository.name)
@@ -104,6 +105,8 @@ def rename(image: int) -> None:
             "reference": familiar_name(repository.registry.host, repository.name),
             "repository_id": repository.pk,
         }
+    if name_only and (written := parse_reference(name_only)):
+        changes["reference"] = written.familiar
     Image.objects.filter(pk=image).update(**changes)
 
 
@@ -113,8 +116,8 @@ def set_owner(repository: Repository, team: int | None) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE images_image image SET owners = fact.owners FROM ("
-            "  SELECT p.image_id, coalesce(array_agg(DISTINCT r.owner_id) FILTER (WHERE r.owner_id IS NOT NULL), array[]::bigint[])"
-            "    AS owners"
+            "  SELECT p.image_id, coalesce(array_agg(DISTINCT r.owner_id) FILTER (WHERE r.owner_id IS NOT NULL),"
+            "                              array[]::bigint[]) AS owners"
             "  FROM images_placement p JOIN images_repository r ON r.id = p.repository_id"
             "  WHERE p.image_id IN (SELECT image_id FROM images_placement WHERE repository_id = %s) GROUP BY 1"
             ") fact WHERE image.id = fact.image_id",

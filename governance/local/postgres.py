@@ -15,7 +15,7 @@ from psycopg import sql
 
 from governance.local import identity, wheels
 from governance.local.problem import Problem
-from governance.local.process import Pause, Program, run, tail
+from governance.local.process import Pause, Program, alive, run, tail
 
 MAJOR = "18"
 NAME = "portwarden"
@@ -118,7 +118,7 @@ def initialise(cluster: Cluster, programs: Path, pause: Pause) -> str:
     return whose
 
 
-def explain(log: Path, what: str) -> str:
+def explain(log: Path | None, what: str) -> str:
     """Turn the end of PostgreSQL's log into one sentence."""
     lines = tail(log, 40)
     if any("No space left on device" in line for line in lines):
@@ -130,16 +130,13 @@ def explain(log: Path, what: str) -> str:
 
 def leftover(data: Path) -> list[int]:
     """Return the ids of server processes that still work in a data directory, the first one first."""
+    main = recorded_id(data)
+    if not Path("/proc/self/cwd").exists():
+        return [main] if main and alive(main) else []
     resolved = str(data.resolve())
-    found: list[int] = []
-    if Path("/proc/self/cwd").exists():
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdecimal() and _works_in(entry, resolved):
-                found.append(int(entry.name))
-        main = recorded_id(data)
-        return sorted(found, key=lambda number: (number != main, number))
-    number = recorded_id(data)
-    return [number] if number and alive(number) else []
+    processes = (entry for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+    found = [int(entry.name) for entry in processes if _works_in(entry, resolved)]
+    return sorted(found, key=lambda number: (number != main, number))
 
 
 def _works_in(process: Path, directory: str) -> bool:
@@ -155,17 +152,6 @@ def recorded_id(data: Path) -> int:
         return int((data / "postmaster.pid").read_text().split("\n", 1)[0])
     except (OSError, ValueError):
         return 0
-
-
-def alive(number: int) -> bool:
-    """Say whether a process with this id exists."""
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def stop_leftover(data: Path, pause: Pause = time.sleep) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 
 class Problem(Exception):
@@ -14,6 +15,7 @@ class Stopped(Exception):
 
 
 def say(text: str) -> None:
-    """Write one line to the terminal, at once."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    """Write one line to the terminal, at once; a terminal that was closed is no reason to fail."""
+    with suppress(OSError):
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()

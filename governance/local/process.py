@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +26,8 @@ class Program:
 
     name: str
     command: Sequence[str]
-    log: Path
+    # None: it writes to our terminal.
+    log: Path | None
     environment: Mapping[str, str] = field(default_factory=dict)
     # What asks it to stop in order; also sent by the kernel when the supervisor dies (Linux).
     stop_signal: signal.Signals = signal.SIGTERM
@@ -41,22 +43,22 @@ def wrap(command: Sequence[str], identity: str, death_signal: int) -> list[str]:
 
 
 def start(program: Program) -> subprocess.Popen[bytes]:
-    """Start a program in a process group of its own, writing to its log file."""
-    with program.log.open("ab") as log:
+    """Start a program in a session of its own, writing to its log file (or to our terminal)."""
+    with program.log.open("ab") if program.log else nullcontext() as log:
         return subprocess.Popen(  # noqa: S603 - our own command lists
             wrap(program.command, program.identity, program.stop_signal),
             stdin=subprocess.DEVNULL,
             stdout=log,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.STDOUT if log else None,
             env={**os.environ, **program.environment},
             start_new_session=True,
         )
 
 
-def group_alive(group: int) -> bool:
-    """Say whether any process of a group is left."""
+def alive(number: int) -> bool:
+    """Say whether a process with this id exists."""
     try:
-        os.killpg(group, 0)
+        os.kill(number, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
@@ -75,7 +77,7 @@ def signal_group(group: int, number: signal.Signals) -> None:
 def stop(process: subprocess.Popen[bytes], program: Program, pause: Pause = time.sleep) -> None:
     """Ask a program to stop, wait its patience, then kill whatever is left of its group."""
     ask_to_stop(process, program)
-    finish(process, program, time.monotonic() + program.patience, pause)
+    finish(process, time.monotonic() + program.patience, pause)
 
 
 def ask_to_stop(process: subprocess.Popen[bytes], program: Program) -> None:
@@ -84,7 +86,7 @@ def ask_to_stop(process: subprocess.Popen[bytes], program: Program) -> None:
         process.send_signal(program.stop_signal)
 
 
-def finish(process: subprocess.Popen[bytes], program: Program, deadline: float, pause: Pause = time.sleep) -> None:
+def finish(process: subprocess.Popen[bytes], deadline: float, pause: Pause = time.sleep) -> None:
     """Wait until a program asked to stop has ended or `deadline` (monotonic) is over, then kill the group's rest."""
     while process.poll() is None and time.monotonic() < deadline:
         pause(0.02)
@@ -92,8 +94,10 @@ def finish(process: subprocess.Popen[bytes], program: Program, deadline: float, 
     process.wait()
 
 
-def tail(path: Path, lines: int = 15) -> list[str]:
+def tail(path: Path | None, lines: int = 15) -> list[str]:
     """Return the last lines of a log file; none when it is missing."""
+    if path is None:
+        return []
     try:
         with path.open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - 65536))
@@ -106,7 +110,7 @@ def tail(path: Path, lines: int = 15) -> list[str]:
 def run(
     command: Sequence[str],
     *,
-    log: Path,
+    log: Path | None,
     identity: str = "same",
     environment: Mapping[str, str] | None = None,
     pause: Pause = time.sleep,
@@ -120,7 +124,7 @@ def run(
     try:
         while process.poll() is None:
             if time.monotonic() > deadline:
-                raise Problem(f"{name} did not end within {patience:.0f} seconds; its output is in {log}.")
+                raise Problem(f"{name} did not end within {patience:.0f} seconds (log: {log}).")
             pause(0.02)
     finally:
         stop(process, program)

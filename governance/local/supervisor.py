@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 
 from governance.local.problem import Problem, Stopped, say
 from governance.local.process import Program, ask_to_stop, finish, start, tail
@@ -35,6 +35,11 @@ class Running:
     # When (monotonic) to start it again; None while it runs.
     due: float | None = None
 
+    @property
+    def is_service(self) -> bool:
+        """Say whether others depend on it, so that it stops after them."""
+        return self.renew is not None
+
 
 class Supervisor:
     """Owns programs, and a guard that ends them if we are killed; used as a context manager.
@@ -47,6 +52,7 @@ class Supervisor:
         self.running: list[Running] = []
         self.stopping = False
         self.impatient = False
+        self._asked_at = 0.0
 
     def __enter__(self) -> Supervisor:
         self._read, self._write = socket.socketpair()
@@ -63,7 +69,7 @@ class Supervisor:
         )
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         try:
             self.stop_all()
         finally:
@@ -78,8 +84,11 @@ class Supervisor:
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        self.impatient = self.stopping
-        self.stopping = True
+        # One Ctrl-C may arrive twice (from the terminal and through make); a person's second one comes later.
+        if self.stopping and time.monotonic() - self._asked_at > 1.0:
+            self.impatient = True
+        elif not self.stopping:
+            self.stopping, self._asked_at = True, time.monotonic()
 
     def _child_ended(self, number: int, frame: FrameType | None) -> None:
         """Do nothing: the wake-up descriptor has already ended the pause."""
@@ -117,7 +126,7 @@ class Supervisor:
         failures = 0
         while not ready():
             failures += self.look_after()
-            if failures >= 3:  # noqa: PLR2004 - one may be bad luck
+            if failures >= 3:
                 raise Problem(f"{what} did not come up because its programs keep ending (their last words are above).")
             if time.monotonic() > deadline:
                 raise Problem(f"{what} did not come up within {seconds:.0f} seconds (see the log files).")
@@ -146,7 +155,7 @@ class Supervisor:
 
     def _bury(self, running: Running) -> None:
         program = running.program
-        finish(running.process, program, 0.0)
+        finish(running.process, 0.0)
         self._tell_guard(f"-{running.process.pid}")
         if time.monotonic() - running.since > QUIET:
             running.delay = FIRST_DELAY
@@ -160,8 +169,14 @@ class Supervisor:
     def _start_again(self, running: Running) -> None:
         if running.due is None or time.monotonic() < running.due:
             return
-        if running.renew is not None:
-            running.program = running.renew()
+        try:
+            if running.renew is not None:
+                running.program = running.renew()
+        except Problem as problem:
+            say(str(problem))
+            running.due = time.monotonic() + running.delay
+            running.delay = min(running.delay * 2, LONGEST_DELAY)
+            return
         running.process = start(running.program)
         self._tell_guard(f"+{running.process.pid} {int(running.program.stop_signal)}")
         running.since = time.monotonic()
@@ -172,16 +187,15 @@ class Supervisor:
 
         Asking a second time ends the waiting and kills.
         """
-        self.impatient = False
         while self.running:
-            self._stop_group([running for running in self.running if running.renew is None] or self.running[-1:])
+            self._stop_group([running for running in self.running if not running.is_service] or self.running[-1:])
 
     def _stop_group(self, group: list[Running]) -> None:
         for running in group:
             ask_to_stop(running.process, running.program)
         now = time.monotonic()
         for running in group:
-            finish(running.process, running.program, now + running.program.patience, self._pause_while_stopping)
+            finish(running.process, now + running.program.patience, self._pause_while_stopping)
             self._tell_guard(f"-{running.process.pid}")
             self.running.remove(running)
 
@@ -189,7 +203,7 @@ class Supervisor:
         self._sleep(seconds)
         if self.impatient:
             for running in self.running:
-                if running.process.poll() is None and running.renew is None:
+                if running.process.poll() is None and not running.is_service:
                     running.process.kill()
 
 

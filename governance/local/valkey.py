@@ -49,4 +49,3 @@ def accepts(sockets: Path) -> bool:
 def clear(sockets: Path) -> None:
     """Remove the socket of a server that was killed."""
     (sockets / SOCKET).unlink(missing_ok=True)
-

@@ -87,4 +87,3 @@ class LoginRequired:
         if request.headers.get("HX-Request"):
             response = HttpResponse(status=204, headers={"HX-Redirect": target})
         return response
-

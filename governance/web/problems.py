@@ -55,7 +55,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse
 
 
 def _api_exception(error: APIException) -> JsonResponse:
-    headers = {"WWW-Authenticate": error.auth_header} if getattr(error, "auth_header", None) else {}
+    headers: dict[str, str] = {}
+    if asks := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = asks
     if wait := getattr(error, "wait", None):
         headers["Retry-After"] = str(int(wait) + 1)
     if isinstance(error, FieldErrors):

@@ -2,6 +2,176 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
 from django import template
+from django.conf import settings
+from django.template import Context
+from django.urls import reverse
+from django.utils import timezone
 
 register = template.Library()
+
+SEVERITIES = ("critical", "high", "medium", "low", "unknown")
+# Normalised severity as a number (findings.report.Severity) to the word that pages show.
+WORDS = {5: "critical", 4: "high", 3: "medium", 2: "low", 1: "unknown", 0: "unknown"}
+# Characters that are not there to be read: control, bidirectional overrides, invisible and unassigned ones.
+HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+PLAIN = re.compile(r"[\x20-\x7e]*")
+STEPS = ((60, "s"), (3600, "min"), (86_400, "h"), (86_400 * 60, "d"), (86_400 * 730, "mo"))
+
+
+@register.filter
+def readable(value: Any, limit: int = 0) -> str:
+    """Text from a report, with every control, bidirectional and invisible character made visible as ⟦hex⟧."""
+    text = "" if value is None else str(value)
+    if limit and len(text) > limit:
+        text = text[: limit - 1] + "…"
+    if PLAIN.fullmatch(text):
+        return text
+    return "".join(f"⟦{ord(sign):x}⟧" if unicodedata.category(sign) in HIDDEN else sign for sign in text)
+
+
+@register.filter
+def paragraphs(value: Any) -> list[str]:
+    """Report text as lines, so that only the breaks survive of what it wanted its layout to be."""
+    return [readable(line) for line in str(value or "").replace("\r", "\n").split("\n") if line.strip()]
+
+
+@register.filter
+def count(value: int | None) -> str:
+    """Exact up to 9,999, then 12.3 k, 4.5 M."""
+    number = value or 0
+    if abs(number) < 10_000:
+        return f"{number:,}"
+    if abs(number) < 999_950:
+        return f"{number / 1000:.1f} k"
+    return f"{number / 1_000_000:.1f} M"
+
+
+@register.filter
+def exact(value: int | None) -> str:
+    """With thousands marked."""
+    return f"{value or 0:,}"
+
+
+@register.filter
+def size(value: int | None) -> str:
+    """Bytes for people."""
+    number = float(value or 0)
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000 or unit == "GB":
+            return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
+        number /= 1000
+    return ""
+
+
+@register.filter
+def ago(value: datetime | None) -> str:
+    """How long ago, in one unit; `in …` for the future."""
+    if value is None:
+        return "never"
+    seconds = (timezone.now() - value).total_seconds()
+    away, future = abs(seconds), seconds < 0
+    if away < 5:
+        return "now"
+    divisor, words = 1.0, f"{86_400 * 365}"
+    for limit, unit in STEPS:
+        if away < limit:
+            divisor, words = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "mo": 86_400 * 30.44}[unit], unit
+            break
+    else:
+        divisor, words = 86_400 * 365.25, "y"
+    text = f"{away / divisor:.0f} {words}"
+    return f"in {text}" if future else f"{text} ago"
+
+
+@register.filter
+def short(digest: str | None) -> str:
+    """A digest cut in the middle: `sha256:3f2a1b…91c0`."""
+    text = str(digest or "")
+    algorithm, _, encoded = text.partition(":")
+    return f"{algorithm}:{encoded[:6]}…{encoded[-4:]}" if len(encoded) > 16 else text
+
+
+@register.filter
+def tiny(digest: str | None) -> str:
+    """The first twelve of a digest's hex, as Docker shows an image ID."""
+    return str(digest or "").partition(":")[2][:12]
+
+
+@register.filter
+def severity_word(value: int | str) -> str:
+    """A severity number as its word."""
+    return WORDS.get(value, "unknown") if isinstance(value, int) else value
+
+
+@register.filter
+def http(value: str | None) -> str:
+    """The address if it is an http(s) one, else nothing: links in reports lead nowhere else."""
+    text = str(value or "")
+    return text if text.startswith(("https://", "http://")) else ""
+
+
+@register.filter
+def item(mapping: dict[Any, Any], key: Any) -> Any:
+    """A value by key, None where there is none."""
+    return mapping.get(key)
+
+
+@register.filter
+def number(row: Any, name: str) -> int:
+    """A counter of a row by name."""
+    return int(getattr(row, name))
+
+
+@register.simple_tag(takes_context=True)
+def link(context: Context, name: str, *args: Any, **query: Any) -> str:
+    """A page's address with a query; the scope (`team=`) of the page that is being read stays."""
+    request = context.get("request")
+    if request is not None and "team" not in query and request.GET.get("team"):
+        query["team"] = request.GET["team"]
+    said = [(key, value) for key, value in query.items() if value not in (None, "")]
+    return reverse(name, args=args) + (f"?{urlencode(said, doseq=True)}" if said else "")
+
+
+@register.inclusion_tag("parts/severity.html")
+def severity(row: Any, top: int = 0, href: str = "") -> dict[str, Any]:
+    """The five counters of a row as numbers and one stacked bar; `top` is the longest bar of the list."""
+    counts = [(word, int(getattr(row, word))) for word in SEVERITIES]
+    total = sum(number for _, number in counts)
+    return {"counts": counts, "total": total, "bars": bars(counts, max(top, total)), "href": href}
+
+
+def bars(counts: Sequence[tuple[str, int]], top: int) -> list[tuple[str, str, str]]:
+    """[(word, x, width)] on a scale of 100 for the longest; what is there is never thinner than one."""
+    found, x = [], 0.0
+    for word, amount in counts:
+        if amount:
+            width = max(100 * amount / top, 1.0)
+            found.append((word, f"{x:.2f}", f"{width:.2f}"))
+            x += width
+    return found
+
+
+@register.filter
+def longest(rows: Iterable[Any]) -> int:
+    """The highest total of a list's rows: the scale of its bars."""
+    return max((sum(getattr(row, word) for word in SEVERITIES) for row in rows), default=0)
+
+
+@register.inclusion_tag("parts/lights.html")
+def lights(image: Any, scanners: dict[str, str] | None = None, words: bool = False) -> dict[str, Any]:
+    """CI · Registry · Runtime; `scanners` names who scanned at each stage, `words` writes the times out."""
+    since = timezone.now() - timedelta(days=settings.STALE_DAYS)
+    names = {"ci": "CI", "registry": "Registry", "runtime": "Runtime"}
+    shown = []
+    for stage, at, failed in image.stages:
+        state = "failed" if failed else "never" if at is None else "fresh" if at >= since else "stale"
+        shown.append((names[stage], state, at, (scanners or {}).get(stage, "")))
+    return {"lights": shown, "words": words}

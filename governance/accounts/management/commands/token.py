@@ -37,10 +37,10 @@ class Command(BaseCommand):
             for token in Token.objects.select_related("team"):
                 self.stdout.write(f"{token.pk}\t{token.prefix}…\t{token.scope}\t{token.state}\t{token.name}")
         else:
-            token = Token.objects.filter(pk=options["id"]).first()
-            if token is None:
+            found = Token.objects.filter(pk=options["id"]).first()
+            if found is None:
                 raise CommandError(f"there is no token {options['id']}")
-            revoke_token(None, token)
+            revoke_token(None, found)
 
     def create(self, options: dict[str, Any]) -> None:
         """Print the token alone on its line."""

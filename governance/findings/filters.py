@@ -1,0 +1,35 @@
+"""The filters of the vulnerability list."""
+
+from __future__ import annotations
+
+import django_filters as filters
+from django.db.models import Q, QuerySet
+
+from governance.findings.models import Finding, Package, Vulnerability
+from governance.findings.search import ADVISORY, IDENTIFIER, vulnerability_ids
+
+SEVERITIES = [("5", "Critical"), ("4", "High"), ("3", "Medium"), ("2", "Low"), ("0", "Unknown")]
+
+
+class VulnerabilityFilterSet(filters.FilterSet):
+    """What the vulnerability list can be narrowed by. The scope (`team`) is the view's: it says whose images count."""
+
+    q = filters.CharFilter(method="by_text", label="Search", max_length=200)
+    severity = filters.ChoiceFilter(choices=SEVERITIES, method="by_severity", label="Severity")
+
+    class Meta:
+        model = Vulnerability
+        fields: list[str] = []
+
+    def by_text(self, rows: QuerySet[Vulnerability], _: str, value: str) -> QuerySet[Vulnerability]:
+        """An identifier or its beginning, a package of exactly this name, or words of the title."""
+        word = value.strip().replace("\x00", "")
+        if IDENTIFIER.fullmatch(word) or ADVISORY.fullmatch(word):
+            return rows.filter(Q(pk__in=vulnerability_ids(word)) | Q(name__startswith=word.upper()))
+        packages = list(Package.objects.filter(name=word).values_list("pk", flat=True)[:20_000])
+        holding = Finding.objects.filter(package__in=packages).values("advisory__vulnerability")
+        return rows.filter(Q(name__startswith=word.upper()) | Q(title__icontains=word) | Q(pk__in=holding))
+
+    def by_severity(self, rows: QuerySet[Vulnerability], _: str, value: str) -> QuerySet[Vulnerability]:
+        """The worst that any witness says; negligible counts as unknown."""
+        return rows.filter(severity__lte=1) if value == "0" else rows.filter(severity=int(value))

@@ -1,0 +1,117 @@
+"""Vulnerabilities: the list, and the one-page answer to "who has this?"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views import View
+
+from governance.accounts.permissions import viewer_of
+from governance.accounts.picker import picked_teams
+from governance.accounts.scope import teams_of
+from governance.findings.filters import VulnerabilityFilterSet
+from governance.findings.fleet import (
+    COUNTED,
+    LOOKED_AT,
+    by_repository,
+    count_images,
+    held_by,
+    images_with,
+    seen_findings,
+    vulnerabilities_of,
+)
+from governance.findings.models import Advisory, Finding, Vulnerability
+from governance.images.models import Image
+from governance.web.keyset import Page, bounded_count, paginate
+from governance.web.views import ListPage, render_page
+
+MOST_FINDINGS = 2_000
+
+
+def images_in_scope(request: HttpRequest) -> QuerySet[Image]:
+    """Images that the viewer may see, narrowed to the picked teams."""
+    images = Image.objects.present().visible_to(viewer_of(request))
+    teams = picked_teams(request)
+    return images if teams is None else images.filter(owners__overlap=teams)
+
+
+class VulnerabilityList(ListPage):
+    """What the viewer's images have, worst first."""
+
+    template_name = "findings/vulnerability_list.html"
+    filterset = VulnerabilityFilterSet
+    orders = {"worst": ("-severity", "-id"), "newest": ("-id",)}
+
+    def queryset(self) -> QuerySet[Vulnerability]:
+        """Everything for those who see everything, else what the images in scope have."""
+        if not self.narrow:
+            return Vulnerability.objects.all()
+        return Vulnerability.objects.filter(pk__in=vulnerabilities_of(images_in_scope(self.request)))
+
+    @property
+    def narrow(self) -> bool:
+        """Not all images are in scope."""
+        return teams_of(viewer_of(self.request)) is not None or picked_teams(self.request) is not None
+
+    def extra(self, page: Page) -> dict[str, Any]:
+        """How many images have each."""
+        counts = count_images(images_in_scope(self.request), page.rows)
+        return {"images": counts, "counted": COUNTED, "looked_at": LOOKED_AT if self.narrow else 0}
+
+
+class VulnerabilityPage(View):
+    """One vulnerability by any of its names: what it is, which images have it, where from, what fixes it."""
+
+    def get(self, request: HttpRequest, name: str) -> HttpResponse:
+        """Only what the viewer may see is listed and counted; what none of their images has is not theirs to see."""
+        advisory = Advisory.objects.select_related("vulnerability").filter(name=name[:100]).first()
+        if advisory is None:
+            raise Http404
+        row = advisory.vulnerability
+        findings = findings_of(row)
+        images = images_with(images_in_scope(request), list(findings))
+        page = paginate(images, ("-rank", "-id"), 25, request.GET.get("cursor", ""))
+        restricted = teams_of(viewer_of(request)) is not None
+        if restricted and not page.rows and not picked_teams(request):
+            raise Http404
+        seen = seen_findings(images, list(findings)) if restricted else set(findings)
+        context = {"row": row, **answer(page, images, findings), **facts(row, [findings[pk] for pk in sorted(seen)])}
+        return render_page(request, "findings/vulnerability_detail.html", context, "images")
+
+
+def findings_of(row: Vulnerability) -> dict[int, Finding]:
+    """Its findings in the whole fleet, at most two thousand."""
+    found = Finding.objects.filter(advisory__vulnerability=row).select_related("advisory", "package")
+    return {finding.pk: finding for finding in found.order_by("package__name", "pk")[:MOST_FINDINGS]}
+
+
+def answer(page: Page, images: QuerySet[Image], findings: dict[int, Finding]) -> dict[str, Any]:
+    """Which images have it."""
+    total, exact = (len(page.rows), True) if not (page.newer or page.older) else bounded_count(images)
+    held = held_by(page.rows, findings)
+    return {
+        "page": page,
+        "total": total,
+        "exact": exact,
+        "rows": [(image, held[image.pk]) for image in page.rows],
+        "repositories": by_repository(images) if page.rows else [],
+    }
+
+
+def facts(row: Vulnerability, findings: list[Finding]) -> dict[str, Any]:
+    """What the witnesses say of it."""
+    fixes: dict[tuple[str, str], set[str]] = {}
+    said: dict[tuple[str, str, int, str], set[str]] = {}
+    for finding in findings:
+        fixes.setdefault((finding.package.name, finding.package.type), set()).update({finding.fixed_version} - {""})
+        key = (finding.advisory.name, finding.severity_word, finding.severity, finding.status)
+        said.setdefault(key, set()).add(finding.package.name)
+    return {
+        "aliases": list(row.advisories.exclude(name=row.name).order_by("name").values_list("name", flat=True)[:100]),
+        "fixes": [(name, kind, sorted(versions)[:20]) for (name, kind), versions in sorted(fixes.items())[:50]],
+        "said": [(*key, sorted(names)[:5], len(names)) for key, names in sorted(said.items(), key=lambda x: -x[0][2])][
+            :50
+        ],
+    }

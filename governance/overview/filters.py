@@ -1,0 +1,92 @@
+"""The filters of the image list, for the page and the API alike."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import django_filters as filters
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from governance.accounts.picker import team_ids
+from governance.findings.search import search_images
+from governance.images.models import Image, Placement, Repository
+from governance.images.reference import parse_reference
+
+STAGES = [("ci", "CI"), ("registry", "Registry"), ("runtime", "Runtime")]
+SEVERITIES = [("critical", "Critical"), ("high", "High"), ("medium", "Medium"), ("low", "Low"), ("unknown", "Unknown")]
+FRESHNESS = [("fresh", "fresh"), ("stale", "stale"), ("failed", "failed"), ("never", "never")]
+PLACES = [(f"{stage}-{state}", f"{name}: {word}") for stage, name in STAGES for state, word in FRESHNESS]
+# The rank of one critical finding and nothing else: all images with critical ones lie above it in the index.
+ONE_CRITICAL = 1 << 48
+
+
+def place_filter(stage: str, state: str) -> Q:
+    """Images whose last scan at `stage` is fresh, stale, failed, or never was; each image is in exactly one of them."""
+    since = timezone.now() - timedelta(days=settings.STALE_DAYS)
+    failed, at = Q(failed_stages__contains=[stage]), f"{stage}_at"
+    return {
+        "fresh": Q(**{f"{at}__gte": since}) & ~failed,
+        "stale": Q(**{f"{at}__lt": since}) & ~failed,
+        "failed": failed,
+        "never": Q(**{f"{at}__isnull": True}) & ~failed,
+    }[state]
+
+
+class ImageFilterSet(filters.FilterSet):
+    """What the image list can be narrowed by; everything is in the URL."""
+
+    q = filters.CharFilter(method="by_text", label="Search", max_length=300)
+    repository = filters.CharFilter(method="by_repository", label="Repository", max_length=400)
+    team = filters.CharFilter(method="by_team", label="Team", max_length=100)
+    state = filters.MultipleChoiceFilter(choices=Image.State.choices, label="State")
+    severity = filters.ChoiceFilter(choices=SEVERITIES, method="by_severity", label="Has at least one")
+    stage = filters.ChoiceFilter(choices=STAGES, method="by_stage", label="Seen at")
+    place = filters.ChoiceFilter(choices=PLACES, method="by_place", label="Scan")
+    fixable = filters.BooleanFilter(method="by_fixable", label="Fix known")
+    eol = filters.BooleanFilter(field_name="end_of_life", label="Past end of life")
+    identified = filters.BooleanFilter(field_name="placeholder", lookup_expr="isnull", label="Identified by a digest")
+    demo = filters.BooleanFilter(field_name="is_demo", label="Demo data")
+
+    class Meta:
+        model = Image
+        fields: list[str] = []
+
+    def by_text(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
+        """The search box."""
+        return search_images(images, value)
+
+    def by_repository(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
+        """A repository by number, by `host/name`, or by its name alone."""
+        named = Q(name=value)
+        if value.isdecimal() and len(value) < 19:
+            named |= Q(pk=int(value))
+        if reference := parse_reference(value):
+            named |= Q(registry__host=reference.host, name=reference.repository)
+        ids = list(Repository.objects.filter(named).values_list("pk", flat=True)[:1000])
+        return images.filter(pk__in=Placement.objects.filter(repository__in=ids).values("image"))
+
+    def by_team(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
+        """Images that a team owns."""
+        return images.filter(owners__overlap=team_ids(self.request, value))
+
+    def by_severity(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
+        """At least one finding of this severity."""
+        if value == "critical":
+            return images.filter(rank__gte=ONE_CRITICAL)
+        return images.filter(**{f"{value}__gt": 0})
+
+    def by_stage(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
+        """Scanned at this stage at least once."""
+        return images.filter(**{f"{value}_at__isnull": False})
+
+    def by_place(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
+        """By how the last scan at a stage stands, as the lights show it."""
+        stage, _, state = value.partition("-")
+        return images.filter(place_filter(stage, state))
+
+    def by_fixable(self, images: QuerySet[Image], _: str, value: bool) -> QuerySet[Image]:
+        """A newer version of a package is known to fix something."""
+        return images.filter(fixable__gt=0) if value else images.filter(fixable=0)
+

@@ -1,0 +1,107 @@
+"""make_*(): rows and reports for tests, as small as they can be."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from typing import Any
+
+from governance.accounts.models import Membership, Team, Token, User
+from governance.accounts.services import create_token
+from governance.images.models import Image
+from scanning.body import Body, receive
+from scanning.deliveries import Envelope, accept, claim
+from scanning.ingest import process
+from scanning.models import Delivery
+
+NUMBERS = itertools.count(1)
+
+
+def digest_of(word: str) -> str:
+    """A digest that is always the same for a word."""
+    return f"sha256:{hashlib.sha256(word.encode()).hexdigest()}"
+
+
+def make_user(username: str = "", role: str = User.Role.MEMBER, team: Team | None = None, **fields: Any) -> User:
+    """A person, in a team if given (as `membership`, default viewer)."""
+    membership = fields.pop("membership", Membership.Role.VIEWER)
+    user = User.objects.create(username=username or f"person{next(NUMBERS)}", role=role, **fields)
+    user.set_unusable_password()
+    user.save()
+    if team:
+        Membership.objects.create(user=user, team=team, role=membership)
+    return user
+
+
+def make_token(scope: str = Token.Scope.INGEST, team: Team | None = None) -> tuple[Token, str]:
+    """A token and its secret."""
+    return create_token(None, f"token{next(NUMBERS)}", scope, team)
+
+
+def make_vulnerability(name: str = "CVE-2099-0001", package: str = "openssl", **fields: Any) -> dict[str, Any]:
+    """One entry of a Trivy report."""
+    return {
+        "VulnerabilityID": name,
+        "PkgName": package,
+        "InstalledVersion": "1.0",
+        "FixedVersion": "1.1",
+        "Status": "fixed",
+        "Severity": "HIGH",
+        "Title": f"{package}: invented",
+        "PkgIdentifier": {"PURL": f"pkg:deb/debian/{package}@1.0"},
+        **fields,
+    }
+
+
+def make_report(
+    name: str = "registry.example/shop/api:1.0",
+    config: str | None = None,
+    vulnerabilities: list[dict[str, Any]] | None = None,
+    at: str = "2026-08-20T09:30:00Z",
+    **metadata: Any,
+) -> dict[str, Any]:
+    """A Trivy report of an image (schema 2)."""
+    found = [make_vulnerability()] if vulnerabilities is None else vulnerabilities
+    identity = {"ImageID": config} if config else {}
+    result = {"Target": f"{name} (debian 12.11)", "Class": "os-pkgs", "Type": "debian", "Vulnerabilities": found}
+    return {
+        "SchemaVersion": 2,
+        "CreatedAt": at,
+        "ArtifactName": name,
+        "ArtifactType": "container_image",
+        "Metadata": {"OS": {"Family": "debian", "Name": "12.11"}, **identity, **metadata},
+        "Results": [result],
+    }
+
+
+class Bytes:
+    """Bytes to read from."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def read(self, size: int, /) -> bytes:
+        """The next ones."""
+        chunk, self.data = self.data[:size], self.data[size:]
+        return chunk
+
+
+def make_body(document: Any) -> Body:
+    """A body as it would have come."""
+    return receive(Bytes(document if isinstance(document, bytes) else json.dumps(document).encode()))
+
+
+def deliver(document: Any, **envelope: Any) -> Delivery:
+    """Accept and process a document in this process, as a worker would."""
+    pk, _ = accept(make_body(document), Envelope(**envelope), ring=False)
+    while (held := claim(pk)) is not None:
+        process(held)
+    return Delivery.objects.get(pk=pk)
+
+
+def make_image(name: str = "registry.example/shop/api:1.0", team: Team | None = None, **report: Any) -> Image:
+    """An image that a report of one finding has brought, owned by `team`."""
+    viewer = make_token(team=team)[0] if team else None
+    deliver(make_report(name, config=report.pop("config", digest_of(name)), **report), viewer=viewer)
+    return Image.objects.present().latest("pk")
