@@ -16,6 +16,8 @@ from governance.local.services import postgres, valkey
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 50)
 os.environ.setdefault("LOG_LEVEL", "ERROR")
 STACK = ExitStack()
+# An empty directory: static files are found where they lie.
+os.environ.setdefault("STATIC_ROOT", STACK.enter_context(tempfile.TemporaryDirectory(prefix="portwarden-static-")))
 
 
 def _start() -> None:

@@ -135,9 +135,11 @@ def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival)
         "tag": before.tag,
     }
     same = before.is_same(row) and not moved
-    pk = _insert_same(row) if same else _insert(row)
+    first = before.current is None and not moved
+    pk = _insert_same(row) if same else _insert(row, current=first)
     if not same:
-        choose_current([found.image])
+        if not first:
+            choose_current([found.image])
         refresh([found.image])
     _store_checks(pk, scan)
     return Recorded(found.image, pk)
@@ -277,8 +279,9 @@ def _adopt(image: int, tags: Sequence[Reference]) -> bool:
             if not Scan.objects.filter(image=holder).exists():
                 merge_into(image, holder.pk, f"the tag {tag.familiar} pointed to it")
                 left.discard(holder.pk)
-        choose_current(left)
-        refresh(left)
+        if left:
+            choose_current(left)
+            refresh(left)
     return adopted
 
 
@@ -314,9 +317,10 @@ def _insert_same(row: dict[str, Any]) -> int:
         return int(cursor.fetchone()[0])
 
 
-def _insert(row: dict[str, Any]) -> int:
+def _insert(row: dict[str, Any], current: bool) -> int:
+    """The first scan of its key is current as it comes; any other competes (`choose_current`)."""
     with connection.cursor() as cursor:
-        cursor.execute(INSERT.format(current="false"), row)
+        cursor.execute(INSERT.format(current="true" if current else "false"), row)
         return int(cursor.fetchone()[0])
 
 

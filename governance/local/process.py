@@ -56,14 +56,18 @@ def start(program: Program) -> subprocess.Popen[bytes]:
 
 
 def alive(number: int) -> bool:
-    """Say whether a process with this id exists."""
+    """Say whether a process with this id runs; one that ended but was never waited for does not."""
     try:
         os.kill(number, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    try:
+        state = Path(f"/proc/{number}/stat").read_text().rpartition(") ")[2]
+    except OSError:
+        return True
+    return not state.startswith("Z")
 
 
 def signal_group(group: int, number: signal.Signals) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -71,13 +72,13 @@ def _numbers(rows: QuerySet[Scan] | QuerySet[Image], name: str) -> set[int]:
     return set(rows.exclude(**{name: None}).values_list(name, flat=True).distinct())
 
 
-def _column(statement: str, arguments: object) -> set[int]:
+def _column(statement: str, arguments: list[Any] | dict[str, Any]) -> set[int]:
     with connection.cursor() as cursor:
         cursor.execute(statement, arguments)
         return {int(row[0]) for row in cursor.fetchall()}
 
 
-def _run(statement: str, arguments: object) -> int:
+def _run(statement: str, arguments: list[Any] | dict[str, Any]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, arguments)
         return int(cursor.rowcount)

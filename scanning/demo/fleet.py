@@ -85,7 +85,11 @@ RUNTIMES = (
         "runtime/python",
         "platform",
         (
-            Step("RUN apt-get install -y --no-install-recommends curl libsqlite3-0", "curl expat krb5 openldap sqlite3", 22),
+            Step(
+                "RUN apt-get install -y --no-install-recommends curl libsqlite3-0",
+                "curl expat krb5 openldap sqlite3",
+                22,
+            ),
             Step("COPY --from=build /usr/local /usr/local # buildkit", "setuptools", 48),
         ),
         {-55: "3.12-1", -34: "3.12-2", -13: "3.12-3 3.12"},
@@ -107,14 +111,19 @@ RUNTIMES = (
     ),
 )
 PYTHON_WEB = "django gunicorn certifi idna jinja2 pillow requests sqlalchemy urllib3 cryptography"
-NODE_WEB = "axios body-parser braces cookie express follow-redirects jsonwebtoken lodash micromatch minimist semver undici"
+NODE_WEB = (
+    "axios body-parser braces cookie express follow-redirects jsonwebtoken lodash micromatch minimist semver undici"
+)
 JAVA_WEB = "commons-text jackson log4j netty postgresql-jdbc snakeyaml spring tomcat"
 PIP = "RUN pip install --no-cache-dir -r requirements.txt"
 APPS = (
     Recipe(
         "shop/storefront",
         "shop",
-        (Step("RUN npm ci --omit=dev", f"{NODE_WEB} next path-to-regexp react", 180), Step("COPY .next .next # buildkit")),
+        (
+            Step("RUN npm ci --omit=dev", f"{NODE_WEB} next path-to-regexp react", 180),
+            Step("COPY .next .next # buildkit"),
+        ),
         {-53: "5.0.0", -46: "5.1.0", -38: "5.1.1", -31: "5.2.0", -24: "5.3.0", -12: "5.4.0", -3: "5.4.1 stable"},
         parent="runtime/node",
         runs="shop",
@@ -139,7 +148,10 @@ APPS = (
     Recipe(
         "payments/ledger",
         "payments",
-        (Step("COPY target/lib /app/lib # buildkit", JAVA_WEB, 84), Step("COPY target/ledger.jar /app/app.jar # buildkit", "", 6)),
+        (
+            Step("COPY target/lib /app/lib # buildkit", JAVA_WEB, 84),
+            Step("COPY target/ledger.jar /app/app.jar # buildkit", "", 6),
+        ),
         {-54: "7.2.0", -41: "7.3.0", -28: "7.4.0", -15: "7.4.1", -6: "7.5.0 stable"},
         parent="runtime/java",
         runs="payments",
@@ -147,7 +159,10 @@ APPS = (
     Recipe(
         "payments/fraud-score",
         "payments",
-        (Step(PIP, "numpy pandas scikit-learn aiohttp certifi idna pyyaml requests urllib3", 410), Step("COPY model /app/model", "", 35)),
+        (
+            Step(PIP, "numpy pandas scikit-learn aiohttp certifi idna pyyaml requests urllib3", 410),
+            Step("COPY model /app/model", "", 35),
+        ),
         {-52: "1.3.0", -37: "1.4.0", -19: "1.4.1", -5: "1.5.0 stable"},
         parent="runtime/python",
         behind=20,
@@ -156,7 +171,10 @@ APPS = (
     Recipe(
         "data/pipeline",
         "data",
-        (Step(PIP, "aiohttp certifi idna numpy pandas pyarrow pyyaml requests urllib3", 320), Step("COPY jobs /app/jobs")),
+        (
+            Step(PIP, "aiohttp certifi idna numpy pandas pyarrow pyyaml requests urllib3", 320),
+            Step("COPY jobs /app/jobs"),
+        ),
         {-51: "2026.40", -44: "2026.41", -30: "2026.43", -16: "2026.45", -7: "2026.46 stable"},
         parent="runtime/python",
         runs="data",
@@ -164,7 +182,10 @@ APPS = (
     Recipe(
         "data/warehouse-sync",
         "data",
-        (Step("COPY target/lib /app/lib # buildkit", f"{JAVA_WEB} commons-compress", 90), Step("COPY target/sync.jar /app/app.jar")),
+        (
+            Step("COPY target/lib /app/lib # buildkit", f"{JAVA_WEB} commons-compress", 90),
+            Step("COPY target/sync.jar /app/app.jar"),
+        ),
         {-48: "3.0.0", -26: "3.1.0", -10: "3.2.0 stable"},
         parent="runtime/java",
         behind=30,

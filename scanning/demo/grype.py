@@ -7,7 +7,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from scanning.demo.images import Built
+from scanning.demo.images import Built, rfc3339
 from scanning.demo.purl import purl_of
 from scanning.demo.statements import Statement, statements
 
@@ -25,8 +25,8 @@ def image_report(image: Built, day: int, at: datetime) -> bytes:
         "descriptor": {
             "name": "grype",
             "version": VERSION,
-            "timestamp": at.isoformat().replace("+00:00", "Z"),
-            "db": {"status": {"built": at.replace(hour=1, minute=0).isoformat().replace("+00:00", "Z"), "valid": True}},
+            "timestamp": rfc3339(at),
+            "db": {"status": {"built": rfc3339(at.replace(hour=1, minute=0)), "valid": True}},
         },
     }
     return json.dumps(report, indent=1).encode()

@@ -66,7 +66,7 @@ class Built:
     def labels(self) -> dict[str, str]:
         """The usual annotations; the base is named where one was used."""
         words = {
-            "created": self.created.isoformat().replace("+00:00", "Z"),
+            "created": rfc3339(self.created),
             "revision": sha256(f"commit {self.recipe.repository} {self.day}")[7:47],
             "source": f"https://git.demo.example/{self.recipe.repository}",
             "title": self.recipe.repository,
@@ -79,12 +79,16 @@ class Built:
     @property
     def config_object(self) -> dict[str, object]:
         """The image configuration (OCI image-spec `config.md`)."""
-        history = [{"created": _rfc3339(layer.at), "created_by": layer.command} for layer in self.layers]
-        environment = {"created": _rfc3339(self.created), "created_by": f"ENV VERSION={self.tags[0]}", "empty_layer": True}
+        history = [{"created": rfc3339(layer.at), "created_by": layer.command} for layer in self.layers]
+        environment = {
+            "created": rfc3339(self.created),
+            "created_by": f"ENV VERSION={self.tags[0]}",
+            "empty_layer": True,
+        }
         return {
             "architecture": self.architecture,
             "config": {"Env": [f"VERSION={self.tags[0]}"], "Labels": self.labels, "User": "65532"},
-            "created": _rfc3339(self.created),
+            "created": rfc3339(self.created),
             "history": [*history, environment],
             "os": "linux",
             "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in self.layers]},
@@ -121,7 +125,7 @@ class Built:
     def published(self) -> str:
         """The digest that the tag points to: the index's for an image of two platforms, else the manifest's."""
         if self.recipe.arm:
-            return sha256(f"index {self.recipe.repository} {self.day} {_rfc3339(self.created)}")
+            return sha256(f"index {self.recipe.repository} {self.day} {rfc3339(self.created)}")
         return _digest(self.manifest)
 
     @property
@@ -144,7 +148,8 @@ def _digest(raw: bytes) -> str:
     return f"sha256:{hashlib.sha256(raw).hexdigest()}"
 
 
-def _rfc3339(at: datetime) -> str:
+def rfc3339(at: datetime) -> str:
+    """As Go programs write a time in UTC."""
     return at.isoformat().replace("+00:00", "Z")
 
 
@@ -182,11 +187,13 @@ def _build(
     layers = list(base.layers) if base else []
     packages = list(base.packages) if base else []
     for step in recipe.steps:
-        identity = f"{recipe.repository} {step.command} {day} {architecture} {_rfc3339(created)}"
+        identity = f"{recipe.repository} {step.command} {day} {architecture} {rfc3339(created)}"
         megabytes = step.megabytes * 1_000_000 + roll(900_000, identity)
         layers.append(Layer(step.command, sha256(f"layer {identity}"), sha256(f"blob {identity}"), megabytes, created))
         packages += [
-            shipped for name in step.sources.split() for shipped in _install(sources()[name], day, len(layers) - 1, distro)
+            shipped
+            for name in step.sources.split()
+            for shipped in _install(sources()[name], day, len(layers) - 1, distro)
         ]
     return Built(recipe, day, tags, created, architecture, distro, tuple(layers), tuple(packages), base)
 
@@ -195,7 +202,9 @@ def _install(source: Source, day: int, layer: int, distro: Distro | None) -> lis
     """What one source installs; a distribution past its end of life has what was there first."""
     number = 0 if distro and distro.end_of_life else source.version_at(day)
     version = written(source.versions[number][1], distro)
-    return [Shipped(source, number, name, version, _path(source.kind, name, version), layer) for name in source.installed]
+    return [
+        Shipped(source, number, name, version, _path(source.kind, name, version), layer) for name in source.installed
+    ]
 
 
 def written(version: str, distro: Distro | None) -> str:

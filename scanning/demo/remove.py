@@ -90,6 +90,5 @@ def _carries(row: Model) -> bool:
     """Some row of some table points at it."""
     relations = [relation for relation in row._meta.related_objects if relation.field.concrete]
     return any(
-        relation.related_model._base_manager.filter(**{relation.field.name: row}).exists()  # noqa: SLF001
-        for relation in relations
+        relation.related_model._base_manager.filter(**{relation.field.name: row}).exists() for relation in relations
     )

@@ -63,7 +63,8 @@ def _registry(image: Built, day: int, today: datetime) -> list[Report]:
     at = today + timedelta(days=day, hours=2, minutes=minutes)
     # The archive was never built by our CI and is too old for anybody's schedule: one scan.
     if image.recipe.distro and image.recipe.distro.end_of_life:
-        return [Report(at, REGISTRY, partial(trivy.image_report, image, day, at, pushed=True))] if day == REGISTRY_DAYS[-1] else []
+        scan = Report(at, REGISTRY, partial(trivy.image_report, image, day, at, pushed=True))
+        return [scan] if day == REGISTRY_DAYS[-1] else []
     return [Report(at, REGISTRY, partial(grype.image_report, image, day, at))]
 
 

@@ -1,6 +1,6 @@
 """What the demo images are made of, and what is wrong with it: real package names, invented vulnerabilities.
 
-Days count from the day of loading: -1 is yesterday. The identifiers are CVE-2099-… and GHSA-0000-…, which exist nowhere.
+Days count from the day of loading: -1 is yesterday. The identifiers (CVE-2099-…, GHSA-0000-…) exist nowhere.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from functools import cache
 
 from scanning.demo.dice import pick, roll
 
-# Kind, then per line: source, version of the first release, number of invented vulnerabilities, what it is installed as.
+# Kind, then per line: source, version of its first release, number of invented vulnerabilities, installed packages.
 TABLE = """
 deb
 apt 2.6.1 1 apt libapt-pkg6.0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from scanning.demo.images import Built, Shipped
+from scanning.demo.images import Built, Shipped, rfc3339
 from scanning.demo.purl import purl_of
 from scanning.demo.statements import Statement, statements
 
@@ -28,7 +28,7 @@ def image_report(image: Built, day: int, at: datetime, pushed: bool) -> bytes:
     report = {
         "SchemaVersion": 2,
         "Trivy": {"Version": VERSION},
-        "CreatedAt": _rfc3339(at),
+        "CreatedAt": rfc3339(at),
         "ArtifactName": image.references[0],
         "ArtifactType": "container_image",
         "Metadata": metadata(image, pushed),
@@ -49,7 +49,7 @@ def nameless_report(reference: str, at: datetime) -> bytes:
     }
     report = {
         "SchemaVersion": 2,
-        "CreatedAt": _rfc3339(at),
+        "CreatedAt": rfc3339(at),
         "ArtifactName": reference,
         "ArtifactType": "container_image",
         "Results": [{"Target": reference, "Class": "os-pkgs", "Type": "debian", "Vulnerabilities": [found]}],
@@ -60,10 +60,15 @@ def nameless_report(reference: str, at: datetime) -> bytes:
 def cluster_report(cluster: str, images: Sequence[Built], failed: Sequence[Built], day: int) -> bytes:
     """What a cluster runs, each image under its workload; `failed` could not be pulled for the scan."""
     resources: list[dict[str, Any]] = [
-        {**_workload(image), "Metadata": [metadata(image, pushed=True)], "Results": results(image, day)} for image in images
+        {**_workload(image), "Metadata": [metadata(image, pushed=True)], "Results": results(image, day)}
+        for image in images
     ]
     resources += [
-        {**_workload(image), "Metadata": [metadata(image, pushed=True)], "Error": "scan error: unable to pull: UNAUTHORIZED"}
+        {
+            **_workload(image),
+            "Metadata": [metadata(image, pushed=True)],
+            "Error": "scan error: unable to pull: UNAUTHORIZED",
+        }
         for image in failed
     ]
     return json.dumps({"SchemaVersion": 2, "ClusterName": cluster, "Resources": resources}, indent=1).encode()
@@ -164,7 +169,3 @@ def _vulnerability(one: Statement, image: Built) -> dict[str, Any]:
         "CVSS": {"nvd": {"V3Vector": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:L/I:L/A:L", "V3Score": flaw.score}},
     }
     return {name: value for name, value in told.items() if value != ""}
-
-
-def _rfc3339(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,244 @@
+"""What is in one image: its findings line by line, its packages, its layers."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection
+from django.db.models import Q
+
+from governance.findings.models import Finding, Package, PackageSet, Scan
+from governance.findings.sets import places_of
+from governance.images.models import Image
+from governance.web.fields import unpack_digest
+
+SIZE = 50
+NEGLIGIBLE = 1
+
+
+@dataclass(slots=True)
+class Witness:
+    """A scan that is current, and the findings it saw."""
+
+    scanner: str
+    stage: str
+    findings: frozenset[int]
+    suppressed: frozenset[int]
+
+
+@dataclass(slots=True)
+class Line:
+    """One vulnerability in one package: what the counters count. Several scanners may say it in different words."""
+
+    vulnerability: str
+    title: str
+    severity: int
+    package: Package
+    findings: list[Finding]
+    scanners: list[str] = field(default_factory=list)
+
+    @property
+    def advisories(self) -> list[str]:
+        """Other names under which scanners report it."""
+        return sorted({finding.advisory.name for finding in self.findings} - {self.vulnerability})
+
+    @property
+    def words(self) -> list[str]:
+        """The scanners' own severity words."""
+        return sorted({finding.severity_word for finding in self.findings if finding.severity_word})
+
+    @property
+    def fixed(self) -> list[str]:
+        """Versions that fix it."""
+        return sorted({finding.fixed_version for finding in self.findings if finding.fixed_version})
+
+    @property
+    def statuses(self) -> list[str]:
+        """The vendor's words."""
+        return sorted({finding.status.replace("_", " ") for finding in self.findings if finding.status})
+
+
+def witnesses(image: Image) -> list[Witness]:
+    """The image's current scans that looked at packages."""
+    scans = Scan.objects.filter(image=image, is_current=True, outcome=Scan.Outcome.ASSESSED)
+    rows = scans.order_by("scanner").values_list("scanner", "stage", "finding_set__findings", "finding_set__suppressed")
+    return [Witness(scanner, stage, frozenset(found), frozenset(aside)) for scanner, stage, found, aside in rows]
+
+
+def finding_ids(image: Image, seen: Sequence[Witness], scanner: str, suppressed: bool) -> list[int]:
+    """Which findings the tab is about: all that count, or those set aside; of one scanner where asked for."""
+    if not image.finding_set:
+        return []
+    ids = image.finding_set.suppressed if suppressed else image.finding_set.findings
+    if not scanner:
+        return list(ids)
+    of = [one.suppressed if suppressed else one.findings for one in seen if one.scanner == scanner]
+    return sorted(set(ids).intersection(*[frozenset().union(*of)]))
+
+
+LINES = """
+SELECT advisory.vulnerability_id, finding.package_id, max(finding.severity), array_agg(finding.id), count(*) OVER ()
+FROM findings_finding finding
+JOIN findings_advisory advisory ON advisory.id = finding.advisory_id
+JOIN findings_package package ON package.id = finding.package_id
+WHERE finding.id = ANY(%(ids)s) AND (%(package)s = '' OR package.name = %(package)s)
+GROUP BY 1, 2
+HAVING (%(low)s IS NULL OR max(finding.severity) BETWEEN %(low)s AND %(high)s)
+   AND (%(fixable)s IS NULL OR bool_or(finding.fixed_version <> '') = %(fixable)s)
+ORDER BY 3 DESC, bool_or(finding.fixed_version <> '') DESC, 1 DESC, 2
+LIMIT %(size)s OFFSET %(offset)s
+"""
+LEVELS = {"critical": (5, 5), "high": (4, 4), "medium": (3, 3), "low": (2, 2), "unknown": (0, NEGLIGIBLE)}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The filters of the findings tab."""
+
+    severity: str = ""
+    package: str = ""
+    fixable: bool | None = None
+    page: int = 1
+
+
+def lines(ids: Sequence[int], wanted: Wanted, seen: Sequence[Witness]) -> tuple[list[Line], int]:
+    """One page of lines, worst first, and how many there are."""
+    low, high = LEVELS.get(wanted.severity, (None, None))
+    arguments = {
+        "ids": list(ids),
+        "package": wanted.package,
+        "low": low,
+        "high": high,
+        "fixable": wanted.fixable,
+        "size": SIZE,
+        "offset": (wanted.page - 1) * SIZE,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(LINES, arguments)
+        rows = cursor.fetchall()
+    shown = [pk for row in rows for pk in row[3]]
+    found = Finding.objects.select_related("package", "advisory__vulnerability").in_bulk(shown)
+    return [_line([found[pk] for pk in row[3]], row[2], seen) for row in rows], rows[0][4] if rows else 0
+
+
+def _line(findings: list[Finding], severity: int, seen: Sequence[Witness]) -> Line:
+    group = findings[0].advisory.vulnerability
+    ids = {finding.pk for finding in findings}
+    scanners = sorted({one.scanner for one in seen if ids & one.findings or ids & one.suppressed})
+    return Line(group.name, group.title, severity, findings[0].package, findings, scanners)
+
+
+PER_PACKAGE = """
+SELECT package_id, severity, count(*) FROM (
+    SELECT finding.package_id, max(finding.severity) AS severity
+    FROM findings_finding finding JOIN findings_advisory advisory ON advisory.id = finding.advisory_id
+    WHERE finding.id = ANY(%s) GROUP BY advisory.vulnerability_id, finding.package_id
+) line GROUP BY 1, 2
+"""
+
+
+@dataclass(slots=True)
+class Counts:
+    """Five counters, named as on an image."""
+
+    critical: int = 0
+    high: int = 0
+    medium: int = 0
+    low: int = 0
+    unknown: int = 0
+
+    def add(self, severity: int, number: int) -> None:
+        """Count at a normalised severity."""
+        name = ("unknown", "unknown", "low", "medium", "high", "critical")[severity]
+        setattr(self, name, getattr(self, name) + number)
+
+
+def counts_per_package(ids: Sequence[int]) -> dict[int, Counts]:
+    """Lines per package by severity."""
+    found: dict[int, Counts] = defaultdict(Counts)
+    with connection.cursor() as cursor:
+        cursor.execute(PER_PACKAGE, [list(ids)])
+        for package, severity, number in cursor.fetchall():
+            found[package].add(severity, number)
+    return found
+
+
+def packages_page(packages: PackageSet, text: str, page: int, kind: str = "") -> tuple[list[Package], int]:
+    """Packages by name, a hundred to a page, and how many there are."""
+    rows = Package.objects.filter(pk__in=packages.packages).order_by("name", "version", "pk")
+    if text:
+        rows = rows.filter(Q(name__icontains=text) | Q(source_name__icontains=text))
+    if kind:
+        rows = rows.filter(type=kind)
+    start = (page - 1) * SIZE * 2
+    return list(rows[start : start + SIZE * 2]), rows.count() if text or kind else len(packages.packages)
+
+
+def kinds_of(packages: PackageSet) -> list[tuple[str, int]]:
+    """Package types (deb, npm, ...) with their numbers, most first."""
+    types = Package.objects.filter(pk__in=packages.packages).values_list("type", flat=True)
+    return Counter(types).most_common(12)
+
+
+def places_by_package(packages: PackageSet) -> dict[int, list[tuple[int, str]]]:
+    """{package: [(layer, path)]}."""
+    found: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    for package, layer, path in places_of(packages):
+        found[package].append((layer, path))
+    return found
+
+
+@dataclass(slots=True)
+class Layer:
+    """One layer of an image, and what came with it."""
+
+    number: int
+    diff_id: str
+    created_by: str
+    packages: int = 0
+    counts: Counts = field(default_factory=Counts)
+
+
+CHAIN = """
+WITH RECURSIVE chain AS (
+    SELECT parent_id, diff_id, depth, created_by FROM images_layernode WHERE id = %s
+    UNION ALL
+    SELECT node.parent_id, node.diff_id, node.depth, node.created_by
+    FROM images_layernode node JOIN chain ON node.id = chain.parent_id
+)
+SELECT depth, diff_id, created_by FROM chain ORDER BY depth
+"""
+
+
+def layers_of(image: Image) -> list[Layer]:
+    """Bottom first; number 0 (only if needed) is what no layer is known of."""
+    with connection.cursor() as cursor:
+        cursor.execute(CHAIN, [image.top_layer_id])
+        layers = {depth: Layer(depth, unpack_digest(diff_id), by) for depth, diff_id, by in cursor.fetchall()}
+    if image.package_set is None:
+        return list(layers.values())
+    counts = counts_per_package(image.finding_set.findings if image.finding_set else [])
+    for package, numbers in _layers_by_package(image.package_set, layers).items():
+        for number in numbers:
+            layer = layers.setdefault(number, Layer(0, "", ""))
+            layer.packages += 1
+            for word in ("critical", "high", "medium", "low", "unknown"):
+                more = getattr(counts[package], word) if package in counts else 0
+                setattr(layer.counts, word, getattr(layer.counts, word) + more)
+    return sorted(layers.values(), key=lambda layer: layer.number)
+
+
+def _layers_by_package(packages: PackageSet, layers: dict[int, Layer]) -> dict[int, set[int]]:
+    """A package found in two files of one layer counts once there."""
+    found: dict[int, set[int]] = defaultdict(set)
+    for package, layer, _ in places_of(packages):
+        found[package].add(layer if layer in layers else 0)
+    return found
+
+
+def top_vulnerable(packages: Iterable[Package], counts: dict[int, Counts]) -> list[tuple[Package, Any]]:
+    """Packages with their counters; None for one without findings."""
+    return [(package, counts.get(package.pk)) for package in packages]

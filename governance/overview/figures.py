@@ -1,0 +1,118 @@
+"""The numbers of the start page. Every one is a link to exactly its rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from governance.accounts.permissions import viewer_of
+from governance.accounts.picker import picked_teams
+from governance.accounts.scope import teams_of
+from governance.images.models import Image
+from governance.overview.filters import STAGES, place_filter
+
+# Beyond this many images the totals may be a minute old: counting a million rows for every visit helps nobody.
+LARGE = 20_000
+KEPT_SECONDS = 60
+
+
+@dataclass(slots=True)
+class Place:
+    """One of the three places: how many images were scanned there lately, long ago, in vain, never."""
+
+    stage: str
+    name: str
+    fresh: int
+    stale: int
+    failed: int
+    never: int
+
+    @property
+    def total(self) -> int:
+        """All images."""
+        return self.fresh + self.stale + self.failed + self.never
+
+    @property
+    def percent(self) -> int:
+        """Fresh ones; what is unknown counts against it."""
+        return 100 * self.fresh // self.total if self.total else 0
+
+    @property
+    def shares(self) -> list[tuple[str, int, str, str]]:
+        """[(state, images, x, width)] for a bar of 100."""
+        found, x = [], 0.0
+        for state in ("fresh", "stale", "failed", "never"):
+            amount = getattr(self, state)
+            width = 100 * amount / self.total if self.total else 0.0
+            found.append((state, amount, f"{x:.2f}", f"{width:.2f}"))
+            x += width
+        return found
+
+
+@dataclass(slots=True)
+class Figures:
+    """What the start page shows of the images in scope."""
+
+    images: int
+    states: dict[str, int]
+    severities: dict[str, int]
+    places: list[Place]
+    end_of_life: int
+    unidentified: int
+    demo: int
+    fixable: int
+    worst: list[Image] = field(default_factory=list)
+
+
+def figures(request: HttpRequest, images: QuerySet[Image]) -> Figures:
+    """Count the images; a large fleet's totals are kept for a minute."""
+    scope = (sorted(teams_of(viewer_of(request)) or [-1]), sorted(picked_teams(request) or [-1]))
+    key = f"figures:{scope}".replace(" ", "")
+    totals = cache.get(key)
+    if totals is None:
+        totals = count(images)
+        if totals["images"] >= LARGE:
+            cache.set(key, totals, KEPT_SECONDS)
+    worst = images.filter(rank__gt=0).order_by("-rank", "-id").select_related("repository")[:5]
+    return Figures(**totals, worst=list(worst))
+
+
+def count(images: QuerySet[Image]) -> dict[str, Any]:
+    """Every number in one pass over the rows."""
+    parts: dict[str, Any] = {"images": Count("pk")}
+    parts |= {f"state_{state}": Count("pk", filter=Q(state=state)) for state in Image.State.values}
+    for word in ("critical", "high"):
+        parts[f"severity_{word}"] = Count("pk", filter=Q(**{f"{word}__gt": 0}))
+    for stage, _ in STAGES:
+        for state in ("fresh", "stale", "failed", "never"):
+            parts[f"{stage}_{state}"] = Count("pk", filter=place_filter(stage, state))
+    parts["eol"] = Count("pk", filter=Q(end_of_life=True))
+    parts["unidentified"] = Count("pk", filter=Q(placeholder__isnull=False))
+    parts["demo"] = Count("pk", filter=Q(is_demo=True))
+    parts["fixable"] = Count("pk", filter=Q(fixable__gt=0))
+    found = images.order_by().aggregate(**parts)
+    return {
+        "images": found["images"],
+        "states": {state: found[f"state_{state}"] for state in Image.State.values},
+        "severities": {word: found[f"severity_{word}"] for word in ("critical", "high")},
+        "places": [
+            Place(stage, name, *(found[f"{stage}_{state}"] for state in ("fresh", "stale", "failed", "never")))
+            for stage, name in STAGES
+        ],
+        "end_of_life": found["eol"],
+        "unidentified": found["unidentified"],
+        "demo": found["demo"],
+        "fixable": found["fixable"],
+    }
+
+
+def since() -> Any:
+    """From when on a scan is fresh."""
+    return timezone.now() - timedelta(days=settings.STALE_DAYS)

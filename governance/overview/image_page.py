@@ -1,0 +1,132 @@
+"""One image: its identity above, one tab below. Every tab is an address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import F
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.urls import reverse
+from django.views import View
+
+from governance.accounts.models import Team
+from governance.accounts.permissions import viewer_of
+from governance.findings.fleet import current_scanners
+from governance.findings.models import CheckResult, Scan
+from governance.images.models import Image, Tag
+from governance.overview import contents
+from governance.overview.contents import LEVELS, SIZE, Wanted
+from governance.overview.timeline import timeline_of
+from governance.web.keyset import paginate
+from governance.web.views import render_page
+
+TABS = ("findings", "packages", "layers", "scans", "timeline", "checks")
+
+
+class ImagePage(View):
+    """The identity block and one tab; htmx swaps the tab alone."""
+
+    tab = "findings"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """A record that was merged leads to the one that stayed."""
+        image = self.find(pk)
+        if image.pk != pk:
+            name = "images:image_detail" if self.tab == "findings" else f"images:image_{self.tab}"
+            return HttpResponsePermanentRedirect(reverse(name, args=[image.pk]))
+        context = {"image": image, "tab": self.tab, "tabs": TABS, **getattr(self, f"tab_{self.tab}")(image)}
+        template = f"images/image_{self.tab}.html"
+        if not request.htmx:  # type: ignore[attr-defined]
+            context |= identity(image)
+        return render_page(request, template, context, "tab")
+
+    def find(self, pk: int) -> Image:
+        """Among what the viewer may see, with what the page needs of it."""
+        merged = Image.objects.filter(pk=pk).values_list("merged_into", flat=True).first()
+        visible = Image.objects.present().visible_to(viewer_of(self.request))
+        rows = visible.select_related("repository__registry", "repository__owner", "finding_set")
+        image = rows.filter(pk=merged or pk).first()
+        if image is None:
+            raise Http404
+        return image
+
+    def page(self) -> int:
+        """Which page; nonsense is the first."""
+        text = self.request.GET.get("page", "1")
+        return min(max(int(text), 1), 10_000) if text.isdecimal() and len(text) < 6 else 1
+
+    def text(self, name: str) -> str:
+        """A filter's value."""
+        return self.request.GET.get(name, "").replace("\x00", "").strip()[:300]
+
+    def tab_findings(self, image: Image) -> dict[str, Any]:
+        """One line per vulnerability and package, with who says so."""
+        seen = contents.witnesses(image)
+        suppressed = self.text("suppressed") == "true"
+        fixable = {"true": True, "false": False}.get(self.text("fixable"))
+        wanted = Wanted(self.text("severity"), self.text("package"), fixable, self.page())
+        rows, total = contents.lines(contents.finding_ids(image, seen, self.text("scanner"), suppressed), wanted, seen)
+        return {
+            "rows": rows,
+            "scanners": sorted({one.scanner for one in seen}),
+            "levels": list(LEVELS),
+            "suppressed": suppressed,
+            "picked": {name: self.text(name) for name in ("severity", "package", "fixable", "scanner", "suppressed")},
+            **self.pager(total, SIZE),
+        }
+
+    def tab_packages(self, image: Image) -> dict[str, Any]:
+        """Every package with its layer and findings."""
+        picked = {"q": self.text("q"), "type": self.text("type")}
+        if image.package_set is None:
+            return {"rows": [], "kinds": [], "picked": picked, **self.pager(0, SIZE * 2)}
+        rows, total = contents.packages_page(image.package_set, picked["q"], self.page(), picked["type"])
+        places = contents.places_by_package(image.package_set)
+        counts = contents.counts_per_package(image.finding_set.findings if image.finding_set else [])
+        return {
+            "rows": [(row, places.get(row.pk, []), counts.get(row.pk)) for row in rows],
+            "kinds": contents.kinds_of(image.package_set),
+            "picked": picked,
+            **self.pager(total, SIZE * 2),
+        }
+
+    def tab_layers(self, image: Image) -> dict[str, Any]:
+        """Bottom first, with what each brought."""
+        return {"rows": contents.layers_of(image)}
+
+    def tab_scans(self, image: Image) -> dict[str, Any]:
+        """Every scan, newest first."""
+        scans = Scan.objects.filter(image=image).select_related("finding_set").defer("finding_set__findings")
+        return {"page": paginate(scans, ("-scanned_at", "-id"), SIZE, self.request.GET.get("cursor", ""))}
+
+    def tab_timeline(self, image: Image) -> dict[str, Any]:
+        """Scans, tags and merges, newest first."""
+        return {"entries": timeline_of(image)}
+
+    def tab_checks(self, image: Image) -> dict[str, Any]:
+        """Failed and warned checks of the current scans."""
+        rows = CheckResult.objects.filter(scan__image=image, scan__is_current=True).select_related("scan")
+        return {"rows": rows.order_by("-severity", "kind", "check_id", "pk")[:500]}
+
+    def pager(self, total: int, size: int) -> dict[str, Any]:
+        """Numbered pages: what hangs on one image is small enough to count."""
+        number, last = self.page(), max(1, -(-total // size))
+        return {
+            "total": total,
+            "number": number,
+            "last": last,
+            "before": number - 1 if number > 1 else None,
+            "after": number + 1 if number < last else None,
+        }
+
+
+def identity(image: Image) -> dict[str, Any]:
+    """All names of the image, whose it is, and who scanned it where."""
+    tags = Tag.objects.filter(image=image).select_related("repository__registry")
+    return {
+        "manifests": list(image.manifests.order_by("kind", "first_seen", "pk")[:50]),
+        "tags": list(tags.order_by(F("until").desc(nulls_first=True), "-last_seen", "-pk")[:30]),
+        "places": list(image.placements.select_related("repository__registry", "repository__owner").order_by("pk")[:30]),
+        "teams": list(Team.objects.filter(pk__in=image.owners)) if image.owners else [],
+        "scanners": current_scanners([image]).get(image.pk, {}),
+    }

@@ -1,0 +1,15 @@
+"""Pages of images, below /images/. They read findings, which `governance.images` must not, so they live here."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from governance.overview.image_page import TABS, ImagePage
+from governance.overview.views import ImageList
+
+app_name = "images"
+urlpatterns = [
+    path("", ImageList.as_view(), name="image_list"),
+    path("<int:pk>/", ImagePage.as_view(), name="image_detail"),
+    *(path(f"<int:pk>/{tab}/", ImagePage.as_view(tab=tab), name=f"image_{tab}") for tab in TABS),
+]

@@ -1,0 +1,58 @@
+"""The start page and the image list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.views import View
+
+from governance.accounts.models import Team
+from governance.accounts.permissions import viewer_of
+from governance.findings.fleet import current_scanners
+from governance.findings.views import images_in_scope
+from governance.images.models import Image
+from governance.overview.figures import figures
+from governance.overview.filters import ImageFilterSet
+from governance.web.keyset import Page
+from governance.web.views import ListPage, render_page
+
+
+class Start(View):
+    """What the instance knows, and what needs attention; before the first report, how to send it."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Numbers of the scope that was picked."""
+        known = figures(request, images_in_scope(request))
+        return render_page(request, "overview/start.html", {"known": known})
+
+
+class ImageList(ListPage):
+    """All images in scope, worst first."""
+
+    template_name = "images/image_list.html"
+    filterset = ImageFilterSet
+    orders = {
+        "worst": ("-rank", "-id"),
+        "newest": ("-id",),
+        "built": ("-built_at", "-id"),
+        "oldest": ("built_at", "id"),
+    }
+
+    def queryset(self) -> QuerySet[Image]:
+        """Start from what the viewer may see; lists need neither sets nor layers."""
+        return Image.objects.present().visible_to(viewer_of(self.request)).select_related("repository")
+
+    def rows(self, *args: Any) -> tuple[Page, int, bool, list[str]]:
+        """An image whose build time nobody told has no place in an order by it."""
+        return super().rows(*args)
+
+    def extra(self, page: Page) -> dict[str, Any]:
+        """Owners and scanners of the page's rows, each in one query."""
+        owners = {team for image in page.rows for team in image.owners}
+        return {
+            "teams": dict(Team.objects.filter(pk__in=owners).values_list("pk", "name")) if owners else {},
+            "scanners": current_scanners(page.rows) if page.rows else {},
+            "is_empty": not page.rows and not self.request.GET and not self.queryset().exists(),
+        }

@@ -1,0 +1,71 @@
+"""Accepting: what dies, repeats or quarrels on the way in."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tests.faults.instance import WEB_TRAPS, Instance, wait_until
+from tests.faults.ledger import Ledger
+from tests.faults.load import Load, Report, Sender, make_load_report
+
+
+@pytest.mark.parametrize("point", WEB_TRAPS)
+def test_a_report_is_kept_though_the_web_process_dies_before_it_answers(
+    instance: Instance, ledger: Ledger, point: str
+) -> None:
+    kills = 3
+    with ledger.load() as load:
+        for _ in range(kills):
+            wait_until(lambda: len(instance.children("web")) == 2, "both web processes are there")
+            instance.spring(point)
+    # The repetition was told that it is one, with the id that the lost answer had carried.
+    assert len(load.answered_after_break()) >= kills
+
+
+def test_a_hundred_copies_at_once_are_one_delivery(instance: Instance, ledger: Ledger) -> None:
+    report = make_load_report()
+    answers: list[tuple[int, int, bool]] = []
+    barrier = threading.Barrier(8)
+
+    def send(count: int) -> None:
+        sender = Sender(instance)
+        barrier.wait()
+        for _ in range(count):
+            copy = Report(report.body, report.name, report.key)
+            status, document, _ = sender.post(copy)
+            answers.append((status, document["id"], document["duplicate"]))
+        sender.close()
+
+    threads = [threading.Thread(target=send, args=(count,)) for count in (13, 13, 13, 13, 12, 12, 12, 12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 100
+    assert len({pk for _, pk, _ in answers}) == 1
+    assert [duplicate for _, _, duplicate in answers].count(False) == 1
+    assert {status for status, _, duplicate in answers if duplicate} == {200}
+    report.id = answers[0][1]
+    ledger.reports.append(report)
+
+
+def test_a_key_that_was_used_for_another_body_is_refused(instance: Instance, ledger: Ledger) -> None:
+    first, second = make_load_report(), make_load_report()
+    first.key = second.key = "the same key"
+    sender = Sender(instance)
+    assert sender.deliver(first)
+    status, document, _ = sender.post(second)
+    sender.close()
+    ledger.reports.append(first)
+    assert status == 422
+    assert str(first.id) in document["detail"]
+
+
+def test_stopping_the_web_process_under_load_loses_nothing(instance: Instance, ledger: Ledger) -> None:
+    with ledger.load() as load:
+        for _ in range(2):
+            wait_until(lambda before=load.acknowledged: load.acknowledged > before + 20, "reports are accepted")
+            assert instance.stop("web") < 20
+            instance.start_web()

@@ -1,0 +1,114 @@
+"""Processing: what dies or freezes with a delivery in its hands."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.instance import LEASE_SECONDS, Instance, wait_until
+from tests.faults.ledger import Ledger
+from tests.faults.load import Load, Report, Sender, make_load_report
+
+ATTEMPTS = "SELECT attempts, count(*) FROM scanning_delivery WHERE id = ANY(%s) GROUP BY attempts"
+
+
+def attempts(instance: Instance, load: Load) -> dict[int, int]:
+    """How many deliveries of a load needed how many attempts."""
+    ids = [report.id for report in load.reports if report.id is not None]
+    return dict(instance.rows(ATTEMPTS, ids))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("point", "again"),
+    [
+        pytest.param("process.in_parse", True, id="redone after dying while it reads"),
+        pytest.param("process.before_commit", True, id="rolled back and redone after dying in the transaction"),
+        pytest.param("process.after_commit", False, id="not redone after dying when all was committed"),
+    ],
+)
+def test_a_worker_that_dies_leaves_nothing_lost_and_nothing_doubled(
+    instance: Instance, ledger: Ledger, point: str, again: bool
+) -> None:
+    kills = 3
+    with ledger.load() as load:
+        for _ in range(kills):
+            wait_until(lambda: len(instance.children("worker")) == 2, "both worker processes are there")
+            instance.spring(point)
+    ledger.settle()
+    assert attempts(instance, load).get(2, 0) == (kills if again else 0)
+
+
+def test_killing_the_whole_worker_again_and_again_loses_nothing(instance: Instance, ledger: Ledger) -> None:
+    with ledger.load() as load:
+        for _ in range(3):
+            wait_until(lambda before=done(instance): done(instance) > before + 20, "the worker works")
+            instance.kill("worker")
+            instance.start_worker()
+
+
+def done(instance: Instance) -> int:
+    """Deliveries that are finished."""
+    return int(instance.rows("SELECT count(*) FROM scanning_delivery WHERE state = 'done'")[0][0])
+
+
+def test_stopping_the_worker_under_load_wastes_no_attempt(instance: Instance, ledger: Ledger) -> None:
+    with ledger.load() as load:
+        for _ in range(2):
+            wait_until(lambda before=done(instance): done(instance) > before + 20, "the worker works")
+            assert instance.stop("worker") < 25
+            instance.start_worker()
+    ledger.settle()
+    assert set(attempts(instance, load)) == {1}
+
+
+def test_a_report_that_kills_its_worker_is_put_aside_and_its_neighbours_are_done(
+    instance: Instance, ledger: Ledger
+) -> None:
+    poison = make_load_report()
+    poison.image = "poison"
+    sender = Sender(instance)
+    with ledger.load(threads=2) as load:
+        assert sender.deliver(poison)
+        wait_until(lambda: final(instance, poison), "the poison is put aside", 4 * LEASE_SECONDS + 10)
+    sender.close()
+    ledger.reports.append(poison)
+    ledger.quarantined.add(int(poison.id or 0))
+    row = instance.rows("SELECT state, attempts, error_class, error FROM scanning_delivery WHERE id = %s", poison.id)[0]
+    assert (row[0], row[2]) == ("quarantined", "Crashed")
+    assert "died 3 times" in row[3]
+
+
+def final(instance: Instance, report: Report) -> bool:
+    """The report is finished or put aside."""
+    return bool(instance.rows("SELECT 1 FROM scanning_delivery WHERE id = %s AND finished_at IS NOT NULL", report.id))
+
+
+@pytest.mark.parametrize("point", ["process.after_parse", "process.before_commit"])
+def test_an_owner_who_returns_after_its_lease_changes_nothing(instance: Instance, ledger: Ledger, point: str) -> None:
+    marker = instance.markers / "frozen"
+    instance.freeze("worker")
+    sender = Sender(instance)
+    report = make_load_report()
+    try:
+        instance.start_worker("sleeper", f"{point}:sleep=1@{marker}", processes=1)
+        marker.touch()
+        assert sender.deliver(report)
+        wait_until(lambda: not marker.exists(), "the sleeper has the report in its hands")
+        instance.freeze("sleeper")
+    finally:
+        instance.thaw("worker")
+        sender.close()
+    ledger.reports.append(report)
+    wait_until(lambda: final(instance, report), "another worker finished it", LEASE_SECONDS + 10)
+    before = instance.rows("SELECT * FROM scanning_delivery WHERE id = %s", report.id)
+    instance.thaw("sleeper")
+    # It notices, and is of use again.
+    instance.freeze("worker")
+    try:
+        later = make_load_report()
+        assert Sender(instance).deliver(later)
+        ledger.reports.append(later)
+        wait_until(lambda: final(instance, later), "the sleeper works again")
+    finally:
+        instance.thaw("worker")
+    assert instance.rows("SELECT * FROM scanning_delivery WHERE id = %s", report.id) == before
+    instance.stop("sleeper")
