@@ -59,7 +59,8 @@ def trouble() -> str:
         return "the disk is nearly full"
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT coalesce(sum(raw_bytes), 0), coalesce(extract(epoch FROM now() - min(received_at)), 0)"
+            # How long they have been due; a replayed delivery may have been received weeks ago.
+            "SELECT coalesce(sum(raw_bytes), 0), coalesce(extract(epoch FROM now() - min(next_attempt_at)), 0)"
             " FROM scanning_delivery WHERE state IN ('received', 'processing')"
         )
         waiting, oldest = cursor.fetchone()

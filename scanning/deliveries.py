@@ -190,7 +190,10 @@ def quarantine(held: Claim, reason: str, kind: str) -> None:
 
 
 def give_back(held: Claim, seconds: float, count: bool) -> None:
-    """Let it be tried again after `seconds`; `count` False gives the attempt back (not the report's fault)."""
+    """Let it be tried again after `seconds`; `count` False gives the attempt back (not the report's fault).
+
+    The attempt is given back also where another worker took the delivery over meanwhile: it was counted for this one.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE scanning_delivery SET state = 'received', lease_owner = NULL, lease_until = NULL,"
@@ -198,6 +201,12 @@ def give_back(held: Claim, seconds: float, count: bool) -> None:
             " WHERE id = %s AND lease_owner = %s AND state = 'processing'",
             [0 if count else 1, seconds, held.id, held.owner],
         )
+        if not count and not cursor.rowcount:
+            cursor.execute(
+                "UPDATE scanning_delivery SET attempts = attempts - 1"
+                " WHERE id = %s AND state IN ('received', 'processing') AND attempts > 0",
+                [held.id],
+            )
 
 
 @transaction.atomic

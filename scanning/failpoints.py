@@ -1,7 +1,7 @@
-"""Places where a fault test lets a process die, fail or wait: `PW_FAILPOINT=point:action[@file]`, comma separated.
+"""Places where a fault test lets a process die, fail or wait: `PW_FAILPOINT=point[/about]:action[@file]`, with commas.
 
-Actions: `kill` (SIGKILL to itself), `raise`, `sleep=SECONDS`. With `@file` it happens once: whoever removes the file.
-Costs one dictionary look-up when unset.
+Actions: `kill` (SIGKILL to itself), `raise`, `sleep=SECONDS`. With `/about` only where the point is about that, with
+`@file` once: whoever removes the file. Costs one look at an empty dictionary when unset.
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ def _read(text: str) -> dict[str, tuple[str, str]]:
 POINTS = _read(settings.FAILPOINTS)
 
 
-def reach(point: str) -> None:
+def reach(point: str, about: str = "") -> None:
     """Do what the environment says for this point; nothing in normal operation."""
-    if point not in POINTS:
+    if not POINTS:
         return
-    action, marker = POINTS[point]
+    _act(*POINTS.get(f"{point}/{about}", POINTS.get(point, ("", ""))))
+
+
+def _act(action: str, marker: str) -> None:
     if marker:
         try:
             Path(marker).unlink()
@@ -41,4 +44,4 @@ def reach(point: str) -> None:
     elif action.startswith("sleep="):
         time.sleep(float(action.removeprefix("sleep=")))
     elif action == "raise":
-        raise RuntimeError(f"failpoint {point}")
+        raise RuntimeError("a failpoint asked for this")

@@ -6,6 +6,7 @@ import django_filters as filters
 from django.db.models import Q, QuerySet
 
 from governance.accounts.picker import team_ids
+from governance.web.widgets import YesNo, select
 from scanning.models import Delivery
 
 STAGES = [("ci", "CI"), ("registry", "Registry"), ("runtime", "Runtime")]
@@ -16,9 +17,9 @@ class DeliveryFilterSet(filters.FilterSet):
 
     q = filters.CharFilter(method="by_text", label="Search", max_length=200)
     state = filters.MultipleChoiceFilter(choices=Delivery.State.choices, label="State")
-    stage = filters.ChoiceFilter(choices=STAGES, label="Stage")
+    stage = filters.ChoiceFilter(choices=STAGES, label="Stage", empty_label="Any stage", widget=select())
     team = filters.CharFilter(method="by_team", label="Team", max_length=100)
-    demo = filters.BooleanFilter(field_name="is_demo", label="Demo data")
+    demo = filters.BooleanFilter(field_name="is_demo", label="Demo data", widget=YesNo())
 
     class Meta:
         model = Delivery

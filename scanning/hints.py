@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
+from contextlib import suppress
 
 from celery import current_app
 from kombu import Connection
-from kombu.exceptions import KombuError
 from prometheus_client import Counter
-from redis.exceptions import RedisError
 
 LOG = logging.getLogger(__name__)
 LOST = Counter("portwarden_hints_lost", "Hints that could not be sent; the sweeper does the work a little later")
@@ -23,20 +23,23 @@ class Bell:
     def __init__(self) -> None:
         self.silent_until = 0.0
         self.connection: Connection | None = None
+        # One connection serves all threads, one at a time; whoever waited looks first whether it fell silent meanwhile.
+        self.lock = threading.Lock()
 
     def ring(self, task: str) -> bool:
-        """Send the task without waiting for anything; True if the broker took it. Never raises for the broker."""
-        if time.monotonic() < self.silent_until:
-            LOST.inc()
-            return False
-        try:
-            if self.connection is None:
-                self.connection = self._open()
-            current_app.send_task(task, connection=self.connection, retry=False, expires=60)
-        except (KombuError, RedisError, OSError) as error:
-            self._fall_silent(error)
-            return False
-        return True
+        """Send the task without waiting for anything; True if the broker took it. Never raises."""
+        with self.lock:
+            if time.monotonic() < self.silent_until:
+                LOST.inc()
+                return False
+            try:
+                if self.connection is None:
+                    self.connection = self._open()
+                current_app.send_task(task, connection=self.connection, retry=False, expires=60)
+            except Exception as error:  # noqa: BLE001 (the report is stored: no trouble of the broker may undo its 202)
+                self._fall_silent(error)
+                return False
+            return True
 
     def _open(self) -> Connection:
         options = {"socket_connect_timeout": TIMEOUT_SECONDS, "socket_timeout": TIMEOUT_SECONDS, "max_retries": 0}
@@ -48,7 +51,8 @@ class Bell:
         self.silent_until = time.monotonic() + BREAK_SECONDS
         LOG.warning("the broker took no hint: %s", type(error).__name__)
         if self.connection is not None:
-            self.connection.release()
+            with suppress(Exception):
+                self.connection.release()
             self.connection = None
 
 

@@ -6,12 +6,13 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections, connection, connections, transaction
+from django.db import Error, InterfaceError, OperationalError, connection, connections, transaction
 
 from governance.findings.record import Arrival, reasons_of, record_report
 from governance.findings.report import ReportError, ScanReport
@@ -24,9 +25,11 @@ from scanning.parsers.document import open_document
 from scanning.summary import figures_of
 
 LOG = logging.getLogger(__name__)
-# The database went away or two workers met on the same rows: nothing is wrong with the report.
-TRANSIENT = (OperationalError, InterfaceError)
-RELEASE_SECONDS = 60.0
+# SQLSTATEs (PostgreSQL, appendix A) that say nothing about the report: the connection was lost or cut, two workers met
+# on the same rows, disk or connections ran out, the server stops, starts or only reads. A statement that took too long
+# (57014) or grew too large (53200, 54) is not among them: it would be tried for ever.
+PASSING = ("08", "25006", "25P03", "40", "53100", "53300", "55P03", "57P", "58")
+INSIST_SECONDS = 60.0
 
 
 def work_off(limit: float = 120.0) -> int:
@@ -40,66 +43,78 @@ def work_off(limit: float = 120.0) -> int:
 
 def process(held: Claim) -> None:
     """Take one claimed delivery to a final state, or give it back."""
+    if held.attempts > ATTEMPTS:
+        text = f"the worker died {ATTEMPTS} times on this report (too large for its memory, or a fault of ours)"
+        insist(partial(quarantine, held, text, "Crashed"))
+        return
     try:
-        if held.attempts > ATTEMPTS:
-            text = f"the worker died {ATTEMPTS} times on this report (too large for its memory, or a fault of ours)"
-            quarantine(held, text, "Crashed")
-            return
         with heartbeat(held):
             ingest(held)
-    except ReportError as error:
-        quarantine(held, str(error), type(error).__name__)
-    except NotYours as error:
-        quarantine(held, str(error), "NotYours")
+        return
     except LostLease:
         LOG.warning("delivery %s was taken over by another worker", held.id)
-    except TRANSIENT as error:
+        return
+    except Exception as error:  # noqa: BLE001 (whatever it is, one report must not stop its neighbours)
+        ending = ending_of(held, error)
+    # Out here the error is gone, and with it the memory that its frames held.
+    insist(ending)
+
+
+def ending_of(held: Claim, error: Exception) -> Callable[[], None]:
+    """What is to be written of a delivery that could not be finished."""
+    if isinstance(error, ReportError | NotYours):
+        return partial(quarantine, held, str(error), type(error).__name__)
+    if is_passing(error):
         LOG.warning("delivery %s: %s, trying again", held.id, type(error).__name__)
-        _release(held)
-    except MemoryError:
-        _give_up(held, "reading this report needs more memory than a worker may use")
-    except Exception:
-        # Whatever it is, one report must not stop its neighbours.
-        LOG.exception("delivery %s", held.id)
-        _give_up(held, "reading this report failed in an unexpected way; the log of the worker says where")
-
-
-def _give_up(held: Claim, text: str) -> None:
-    if held.attempts >= ATTEMPTS:
-        quarantine(held, text, "Unexpected")
+        seconds = random.uniform(0.1, 1.0)  # noqa: S311 (jitter, not a secret)
+        return partial(give_back, held, seconds, count=False)
+    if isinstance(error, MemoryError):
+        text = "reading this report needs more memory than a worker may use"
     else:
-        give_back(held, 2.0**held.attempts, count=True)
+        LOG.error("delivery %s", held.id, exc_info=error)
+        text = "reading this report failed in an unexpected way; the log of the worker says where"
+    if held.attempts >= ATTEMPTS:
+        return partial(quarantine, held, text, "Unexpected")
+    return partial(give_back, held, 2.0**held.attempts, count=True)
 
 
-def _release(held: Claim) -> None:
-    """Give the attempt back as soon as the database answers again; if it does not, the lease runs out by itself."""
-    until = time.monotonic() + RELEASE_SECONDS
-    while time.monotonic() < until:
+def is_passing(error: Exception) -> bool:
+    """The database is at fault, not the report: trying again will help."""
+    if not isinstance(error, Error):
+        return False
+    state = getattr(error.__cause__, "sqlstate", None)
+    return state.startswith(PASSING) if state else isinstance(error, OperationalError | InterfaceError)
+
+
+def insist(write: Callable[[], None]) -> None:
+    """Write as soon as the database answers; if it does not for a minute, the lease runs out by itself."""
+    until = time.monotonic() + INSIST_SECONDS
+    while True:
         try:
+            return write()
+        except Error as error:
+            if not is_passing(error) or time.monotonic() > until:
+                raise
             connection.close()
-            give_back(held, random.uniform(0.1, 1.0), count=False)  # noqa: S311 (jitter, not a secret)
-        except TRANSIENT:
             time.sleep(0.5)
-        else:
-            return
 
 
 def ingest(held: Claim) -> None:
     """Read outside the transaction; record and finish inside one, guarded by the lease."""
     report = read(held)
     arrival = arrival_of(held)
-    reach("process.after_parse")
+    reach("process.after_parse", arrival.reference)
     with transaction.atomic():
         finish(held, **figures(report, arrival))
         record_report(report, arrival)
-        reach("process.before_commit")
-    reach("process.after_commit")
+        reach("process.before_commit", arrival.reference)
+    reach("process.after_commit", arrival.reference)
 
 
 def read(held: Claim) -> ScanReport:
     """Parse the stored body. Raises `ReportError`."""
     body = read_body(held.delivery)
-    reach("process.in_parse")
+    reach("process.in_parse", held.delivery.image)
     return parse(open_document(body), held.delivery.format_asked)
 
 
@@ -131,8 +146,8 @@ def heartbeat(held: Claim) -> Iterator[None]:
         while not over.wait(settings.LEASE_SECONDS / 4):
             try:
                 renew(held)
-            except TRANSIENT:
-                close_old_connections()
+            except Error:
+                connection.close()
         connections.close_all()
 
     # Most deliveries take milliseconds: the thread costs about 50 µs, the connection is made only if it beats.

@@ -8,41 +8,86 @@ from __future__ import annotations
 import logging
 import random
 import resource
+import signal
 import sys
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_process_shutdown
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import close_old_connections, connection
 
-from scanning.ingest import work_off
+from scanning.deliveries import claim
+from scanning.ingest import process
 
 LOG = logging.getLogger(__name__)
 # One delivery at a time and process, whoever found it: the memory limit is meant for one.
 BUSY = threading.Lock()
-STATEMENT_SECONDS = 60
+# Somebody asked for a look since the one at work began its own.
+RUNG = threading.Event()
+# The process is about to end and takes nothing new.
+ENDING = threading.Event()
+STATEMENT_SECONDS, LOCK_SECONDS = 60, 20
+# A task goes home after this long, so that a worker with much to do can still be stopped; the sweeper carries on.
+TURN_SECONDS = 10.0
+# Longer than the largest report takes on a slow machine; less than Celery's own limits together with a turn.
+DELIVERY_SECONDS = 180.0
+# How long a process that ends waits for the delivery in its sweeper's hands.
+PATIENCE_SECONDS = 20.0
 
 
-def work(wait: bool = True) -> int:
-    """Work off what is due, unless this process is at it already; returns how many were processed."""
-    if not BUSY.acquire(blocking=wait):
-        return 0
-    try:
-        close_old_connections()
-        return work_off()
-    finally:
-        BUSY.release()
+def work() -> int:
+    """Work off what is due for one turn; returns how many were processed.
 
-
-def sweep(stop: threading.Event) -> None:
-    """Look every `SWEEP_SECONDS` (with jitter, so that processes take turns)."""
-    while not stop.wait(settings.SWEEP_SECONDS * random.uniform(0.6, 1.0)):  # noqa: S311 (jitter, not a secret)
+    Where this process is at it already, that thread looks once more before it ends, and this one need not wait.
+    """
+    done = 0
+    RUNG.set()
+    while RUNG.is_set() and not ENDING.is_set() and BUSY.acquire(blocking=False):
         try:
-            work(wait=False)
-        except DatabaseError as error:
-            LOG.warning("the sweeper cannot reach the database: %s", type(error).__name__)
+            RUNG.clear()
+            close_old_connections()
+            done += _turn()
+        finally:
+            BUSY.release()
+    return done
+
+
+def _turn() -> int:
+    done, until = 0, time.monotonic() + TURN_SECONDS
+    while time.monotonic() < until and not ENDING.is_set() and (held := claim()):
+        with time_limit():
+            process(held)
+        done += 1
+    return done
+
+
+@contextmanager
+def time_limit() -> Iterator[None]:
+    """The kernel ends this process if one delivery takes too long, even where nothing in Python would notice.
+
+    The attempt is counted and the lease runs out, so that after three of them the delivery is put aside.
+    """
+    signal.setitimer(signal.ITIMER_REAL, DELIVERY_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def sweep() -> None:
+    """Look every `SWEEP_SECONDS` (with jitter, so that processes take turns); without a pause while there is work."""
+    found = 0
+    while not ENDING.wait(0 if found else settings.SWEEP_SECONDS * random.uniform(0.6, 1.0)):  # noqa: S311 (jitter)
+        try:
+            found = work()
+        except Exception as error:  # noqa: BLE001 (without its sweeper a process is of no use while the broker is away)
+            LOG.warning("the sweeper could not work: %s", type(error).__name__)
             connection.close()
+            found = 0
 
 
 def limit_memory() -> None:
@@ -52,11 +97,32 @@ def limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
 
+def limit_statements() -> None:
+    """Recording 17,000 new findings may take longer than any page should, but nobody waits long for another's locks.
+
+    A session that a frozen process left in a transaction is ended when its lease is over, for its locks' sake.
+    """
+    options = connection.settings_dict["OPTIONS"]
+    seconds = {
+        "statement_timeout": STATEMENT_SECONDS,
+        "lock_timeout": LOCK_SECONDS,
+        "idle_in_transaction_session_timeout": settings.LEASE_SECONDS,
+    }
+    limits = " ".join(f"-c {name}={value * 1000}" for name, value in seconds.items())
+    options["options"] = f"{options['options']} {limits}"
+
+
 @worker_process_init.connect
 def start(**_: Any) -> None:
     """Celery starts a worker process."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     limit_memory()
-    # Recording 17,000 new findings may take longer than any page should.
-    options = connection.settings_dict["OPTIONS"]
-    options["options"] = f"{options['options']} -c statement_timeout={STATEMENT_SECONDS * 1000}"
-    threading.Thread(target=sweep, args=(threading.Event(),), daemon=True, name="sweeper").start()
+    limit_statements()
+    threading.Thread(target=sweep, daemon=True, name="sweeper").start()
+
+
+@worker_process_shutdown.connect
+def end(**_: Any) -> None:
+    """Celery ends a worker process: nothing new is begun, what the sweeper has in its hands is finished."""
+    ENDING.set()
+    BUSY.acquire(timeout=PATIENCE_SECONDS)

@@ -10,6 +10,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from governance.accounts.models import User
 from governance.accounts.permissions import viewer_of
+from governance.findings.models import Scan
+from governance.images.models import Image
 from governance.web.views import ListPage, render_page
 from scanning.deliveries import read_body, replay
 from scanning.filters import DeliveryFilterSet
@@ -39,15 +41,23 @@ def visible(request: HttpRequest, pk: int) -> Delivery:
 def delivery_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """What came, what it turned out to be, and which images it spoke of."""
     delivery = visible(request, pk)
-    viewer = viewer_of(request)
+    viewer, report = viewer_of(request), report_resource(delivery)
     context = {
         "delivery": delivery,
-        "report": report_resource(delivery),
+        "report": report,
+        "images": images_of(request, delivery),
+        "any_checks": any(report["checks"].values()),
         "sha256": f"sha256:{bytes(delivery.body_sha256).hex()}",
         "has_body": DeliveryBody.objects.filter(delivery=delivery).exists(),
         "may_replay": isinstance(viewer, User) and (viewer.is_admin or delivery.sender_id == viewer.pk),
     }
     return render_page(request, "scanning/delivery_detail.html", context)
+
+
+def images_of(request: HttpRequest, delivery: Delivery) -> list[Image]:
+    """The images its scans hang on, as far as the viewer may see them."""
+    named = Scan.objects.filter(delivery=delivery.pk).values("image")
+    return list(Image.objects.present().visible_to(viewer_of(request)).filter(pk__in=named).order_by("pk")[:200])
 
 
 @require_GET

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers
@@ -13,9 +14,11 @@ from rest_framework.viewsets import GenericViewSet
 
 from governance.accounts.models import Team, Token
 from governance.accounts.permissions import viewer_of
+from governance.accounts.scope import teams_of
+from governance.findings.fleet import images_with, vulnerabilities_of
 from governance.findings.models import Advisory, Finding, Vulnerability
 from governance.findings.report import Severity
-from governance.images.models import Image, ImageQuerySet
+from governance.images.models import Image
 
 # Beyond this many images the answer says so; the image list with ?q=CVE pages through all of them.
 MOST_IMAGES = 1000
@@ -61,20 +64,28 @@ class VulnerabilityDetail(VulnerabilitySerializer):
         ]
 
 
-def affected_images(vulnerability: Vulnerability) -> ImageQuerySet:
-    """Images whose findings hold one of the vulnerability's, by way of the sets that hold it."""
-    findings = list(Finding.objects.filter(advisory__vulnerability=vulnerability).values_list("pk", flat=True))
-    return Image.objects.present().filter(finding_set__findings__overlap=findings)
-
-
 class VulnerabilityViewSet(mixins.ListModelMixin, GenericViewSet[Vulnerability]):
     """All that any scan has named."""
 
-    queryset = Vulnerability.objects.all()
     serializer_class = VulnerabilitySerializer
     keyset = ("-severity", "-id")
     scopes = (Token.Scope.READ,)
     lookup_value_regex = r"[^/]+"
+
+    def images(self) -> QuerySet[Image]:
+        """What the caller may see."""
+        return Image.objects.present().visible_to(viewer_of(self.request))
+
+    @property
+    def restricted(self) -> bool:
+        """The caller does not see everything."""
+        return teams_of(viewer_of(self.request)) is not None
+
+    def get_queryset(self) -> QuerySet[Vulnerability]:
+        """What none of the caller's images has is not theirs to see."""
+        if not self.restricted:
+            return Vulnerability.objects.all()
+        return Vulnerability.objects.filter(pk__in=vulnerabilities_of(self.images()))
 
     @extend_schema(responses=VulnerabilityDetail)
     def retrieve(self, request: Request, pk: str) -> Response:
@@ -85,12 +96,15 @@ class VulnerabilityViewSet(mixins.ListModelMixin, GenericViewSet[Vulnerability])
             found = Vulnerability.objects.filter(pk=int(pk)).first()
         if found is None:
             raise Http404
-        return Response(self.detail_of(found, request))
-
-    def detail_of(self, row: Vulnerability, request: Request) -> dict[str, Any]:
-        """Only what the caller may see is listed and counted."""
-        images = affected_images(row).visible_to(viewer_of(request))
+        findings = list(Finding.objects.filter(advisory__vulnerability=found).values_list("pk", flat=True))
+        images = images_with(self.images(), findings)
         shown = list(images.order_by("-rank", "-pk")[: MOST_IMAGES + 1])
+        if self.restricted and not shown:
+            raise Http404
+        return Response(self.detail_of(found, images, shown))
+
+    def detail_of(self, row: Vulnerability, images: QuerySet[Image], shown: list[Image]) -> dict[str, Any]:
+        """Only what the caller may see is listed and counted."""
         owners = {owner for image in shown for owner in image.owners}
         fixes = (
             Finding.objects.filter(advisory__vulnerability=row)

@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet
 
 from governance.findings.models import Finding, Package, Vulnerability
 from governance.findings.search import ADVISORY, IDENTIFIER, vulnerability_ids
+from governance.web.widgets import select
 
 SEVERITIES = [("5", "Critical"), ("4", "High"), ("3", "Medium"), ("2", "Low"), ("0", "Unknown")]
 
@@ -15,7 +16,7 @@ class VulnerabilityFilterSet(filters.FilterSet):
     """What the vulnerability list can be narrowed by. The scope (`team`) is the view's: it says whose images count."""
 
     q = filters.CharFilter(method="by_text", label="Search", max_length=200)
-    severity = filters.ChoiceFilter(choices=SEVERITIES, method="by_severity", label="Severity")
+    severity = filters.ChoiceFilter(choices=SEVERITIES, method="by_severity", label="Severity", empty_label="Any severity", widget=select())
 
     class Meta:
         model = Vulnerability

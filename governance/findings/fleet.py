@@ -74,6 +74,16 @@ class Held:
     scanners: set[str] = field(default_factory=set)
     places: list[tuple[str, int, str]] = field(default_factory=list)  # package, layer (0 = unknown), path
 
+    @property
+    def packages(self) -> list[str]:
+        """The packages it is in, each once."""
+        return sorted({str(finding.package) for finding in self.findings})
+
+    @property
+    def names(self) -> str:
+        """Who says so."""
+        return ", ".join(sorted(self.scanners))
+
 
 def held_by(images: Sequence[Image], findings: dict[int, Finding]) -> dict[int, Held]:
     """For each image of a page which of `findings` it has, by the scans that are current."""

@@ -43,6 +43,7 @@ class VulnerabilityList(ListPage):
     template_name = "findings/vulnerability_list.html"
     filterset = VulnerabilityFilterSet
     orders = {"worst": ("-severity", "-id"), "newest": ("-id",)}
+    order_words = ("Worst first", "Newest here")
 
     def queryset(self) -> QuerySet[Vulnerability]:
         """Everything for those who see everything, else what the images in scope have."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
 from django.db import connection
 from django.db.models import Q
 
@@ -237,8 +235,3 @@ def _layers_by_package(packages: PackageSet, layers: dict[int, Layer]) -> dict[i
     for package, layer, _ in places_of(packages):
         found[package].add(layer if layer in layers else 0)
     return found
-
-
-def top_vulnerable(packages: Iterable[Package], counts: dict[int, Counts]) -> list[tuple[Package, Any]]:
-    """Packages with their counters; None for one without findings."""
-    return [(package, counts.get(package.pk)) for package in packages]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.core.cache import cache
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
 from governance.accounts.permissions import viewer_of
 from governance.accounts.picker import picked_teams
@@ -70,6 +67,18 @@ class Figures:
     fixable: int
     worst: list[Image] = field(default_factory=list)
 
+    @property
+    def state_rows(self) -> list[tuple[str, str, int]]:
+        """[(state, words, images)] of the states that occur."""
+        return [(state, label, self.states[state]) for state, label in Image.State.choices if self.states[state]]
+
+    @property
+    def calm(self) -> bool:
+        """Nothing about the images needs attention."""
+        states = ("failed", "stale", "unknown")
+        troubles = [self.severities["critical"], self.end_of_life, self.unidentified]
+        return not any(troubles) and not any(self.states[state] for state in states)
+
 
 def figures(request: HttpRequest, images: QuerySet[Image]) -> Figures:
     """Count the images; a large fleet's totals are kept for a minute."""
@@ -111,8 +120,3 @@ def count(images: QuerySet[Image]) -> dict[str, Any]:
         "demo": found["demo"],
         "fixable": found["fixable"],
     }
-
-
-def since() -> Any:
-    """From when on a scan is fresh."""
-    return timezone.now() - timedelta(days=settings.STALE_DAYS)

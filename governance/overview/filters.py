@@ -13,6 +13,7 @@ from governance.accounts.picker import team_ids
 from governance.findings.search import search_images
 from governance.images.models import Image, Placement, Repository
 from governance.images.reference import parse_reference
+from governance.web.widgets import YesNo, select
 
 STAGES = [("ci", "CI"), ("registry", "Registry"), ("runtime", "Runtime")]
 SEVERITIES = [("critical", "Critical"), ("high", "High"), ("medium", "Medium"), ("low", "Low"), ("unknown", "Unknown")]
@@ -41,13 +42,21 @@ class ImageFilterSet(filters.FilterSet):
     repository = filters.CharFilter(method="by_repository", label="Repository", max_length=400)
     team = filters.CharFilter(method="by_team", label="Team", max_length=100)
     state = filters.MultipleChoiceFilter(choices=Image.State.choices, label="State")
-    severity = filters.ChoiceFilter(choices=SEVERITIES, method="by_severity", label="Has at least one")
-    stage = filters.ChoiceFilter(choices=STAGES, method="by_stage", label="Seen at")
-    place = filters.ChoiceFilter(choices=PLACES, method="by_place", label="Scan")
-    fixable = filters.BooleanFilter(method="by_fixable", label="Fix known")
-    eol = filters.BooleanFilter(field_name="end_of_life", label="Past end of life")
-    identified = filters.BooleanFilter(field_name="placeholder", lookup_expr="isnull", label="Identified by a digest")
-    demo = filters.BooleanFilter(field_name="is_demo", label="Demo data")
+    severity = filters.ChoiceFilter(
+        choices=SEVERITIES, method="by_severity", label="Has", empty_label="Any severity", widget=select()
+    )
+    stage = filters.ChoiceFilter(
+        choices=STAGES, method="by_stage", label="Seen at", empty_label="Any place", widget=select()
+    )
+    place = filters.ChoiceFilter(
+        choices=PLACES, method="by_place", label="Last scan", empty_label="Any", widget=select()
+    )
+    fixable = filters.BooleanFilter(method="by_fixable", label="Fix known", widget=YesNo())
+    eol = filters.BooleanFilter(field_name="end_of_life", label="Past end of life", widget=YesNo())
+    identified = filters.BooleanFilter(
+        field_name="placeholder", lookup_expr="isnull", label="Known by digest", widget=YesNo()
+    )
+    demo = filters.BooleanFilter(field_name="is_demo", label="Demo data", widget=YesNo())
 
     class Meta:
         model = Image

@@ -18,7 +18,8 @@ from governance.overview import contents
 from governance.overview.contents import LEVELS, SIZE, Wanted
 from governance.overview.timeline import timeline_of
 from governance.web.keyset import paginate
-from governance.web.views import render_page
+from governance.web.templatetags.portwarden import count, longest
+from governance.web.views import render_page, wants_part
 
 TABS = ("findings", "packages", "layers", "scans", "timeline", "checks")
 
@@ -34,9 +35,9 @@ class ImagePage(View):
         if image.pk != pk:
             name = "images:image_detail" if self.tab == "findings" else f"images:image_{self.tab}"
             return HttpResponsePermanentRedirect(reverse(name, args=[image.pk]))
-        context = {"image": image, "tab": self.tab, "tabs": TABS, **getattr(self, f"tab_{self.tab}")(image)}
+        context = {"image": image, "tab": self.tab, "tabs": tabs_of(image), **getattr(self, f"tab_{self.tab}")(image)}
         template = f"images/image_{self.tab}.html"
-        if not request.htmx:  # type: ignore[attr-defined]
+        if not wants_part(request):
             context |= identity(image)
         return render_page(request, template, context, "tab")
 
@@ -44,7 +45,8 @@ class ImagePage(View):
         """Among what the viewer may see, with what the page needs of it."""
         merged = Image.objects.filter(pk=pk).values_list("merged_into", flat=True).first()
         visible = Image.objects.present().visible_to(viewer_of(self.request))
-        rows = visible.select_related("repository__registry", "repository__owner", "finding_set")
+        rows = visible.select_related("repository__registry", "repository__owner", "finding_set", "package_set")
+        rows = rows.defer("package_set__places")
         image = rows.filter(pk=merged or pk).first()
         if image is None:
             raise Http404
@@ -61,6 +63,7 @@ class ImagePage(View):
 
     def tab_findings(self, image: Image) -> dict[str, Any]:
         """One line per vulnerability and package, with who says so."""
+        picked = {name: self.text(name) for name in ("severity", "package", "fixable", "scanner", "suppressed")}
         seen = contents.witnesses(image)
         suppressed = self.text("suppressed") == "true"
         fixable = {"true": True, "false": False}.get(self.text("fixable"))
@@ -68,10 +71,12 @@ class ImagePage(View):
         rows, total = contents.lines(contents.finding_ids(image, seen, self.text("scanner"), suppressed), wanted, seen)
         return {
             "rows": rows,
-            "scanners": sorted({one.scanner for one in seen}),
-            "levels": list(LEVELS),
-            "suppressed": suppressed,
-            "picked": {name: self.text(name) for name in ("severity", "package", "fixable", "scanner", "suppressed")},
+            "witnesses": [(name, name) for name in sorted({one.scanner for one in seen})],
+            "levels": [(word, word.capitalize()) for word in LEVELS],
+            "fixable_choices": [("true", "Fix known"), ("false", "No fix known")],
+            "suppressed_choices": [("true", "What scanners set aside")],
+            "picked": picked,
+            "any_picked": any(picked.values()),
             **self.pager(total, SIZE),
         }
 
@@ -85,19 +90,22 @@ class ImagePage(View):
         counts = contents.counts_per_package(image.finding_set.findings if image.finding_set else [])
         return {
             "rows": [(row, places.get(row.pk, []), counts.get(row.pk)) for row in rows],
-            "kinds": contents.kinds_of(image.package_set),
+            "kinds": [(kind, f"{kind} ({number})") for kind, number in contents.kinds_of(image.package_set) if kind],
             "picked": picked,
             **self.pager(total, SIZE * 2),
         }
 
     def tab_layers(self, image: Image) -> dict[str, Any]:
         """Bottom first, with what each brought."""
-        return {"rows": contents.layers_of(image)}
+        rows = contents.layers_of(image)
+        return {"rows": rows, "top": longest(layer.counts for layer in rows)}
 
     def tab_scans(self, image: Image) -> dict[str, Any]:
         """Every scan, newest first."""
         scans = Scan.objects.filter(image=image).select_related("finding_set").defer("finding_set__findings")
-        return {"page": paginate(scans, ("-scanned_at", "-id"), SIZE, self.request.GET.get("cursor", ""))}
+        page = paginate(scans, ("-scanned_at", "-id"), SIZE, self.request.GET.get("cursor", ""))
+        top = longest(scan.finding_set for scan in page.rows)
+        return {"page": page, "total": scans.count(), "exact": True, "top": top}
 
     def tab_timeline(self, image: Image) -> dict[str, Any]:
         """Scans, tags and merges, newest first."""
@@ -118,6 +126,13 @@ class ImagePage(View):
             "before": number - 1 if number > 1 else None,
             "after": number + 1 if number < last else None,
         }
+
+
+def tabs_of(image: Image) -> list[tuple[str, str]]:
+    """The tabs in words, with their numbers where the image's row has them."""
+    packages = f"Packages {count(len(image.package_set.packages))}" if image.package_set else "Packages"
+    words = {"findings": f"Findings {count(image.findings_total)}", "packages": packages}
+    return [(tab, words.get(tab, tab.capitalize())) for tab in TABS]
 
 
 def identity(image: Image) -> dict[str, Any]:

@@ -39,14 +39,11 @@ class ImageList(ListPage):
         "built": ("-built_at", "-id"),
         "oldest": ("built_at", "id"),
     }
+    order_words = ("Worst first", "Newest here", "Built last", "Built first")
 
     def queryset(self) -> QuerySet[Image]:
         """Start from what the viewer may see; lists need neither sets nor layers."""
         return Image.objects.present().visible_to(viewer_of(self.request)).select_related("repository")
-
-    def rows(self, *args: Any) -> tuple[Page, int, bool, list[str]]:
-        """An image whose build time nobody told has no place in an order by it."""
-        return super().rows(*args)
 
     def extra(self, page: Page) -> dict[str, Any]:
         """Owners and scanners of the page's rows, each in one query."""
@@ -54,5 +51,6 @@ class ImageList(ListPage):
         return {
             "teams": dict(Team.objects.filter(pk__in=owners).values_list("pk", "name")) if owners else {},
             "scanners": current_scanners(page.rows) if page.rows else {},
-            "is_empty": not page.rows and not self.request.GET and not self.queryset().exists(),
+            "more": any(self.request.GET.get(name) for name in ("place", "eol", "identified", "demo")),
+            "is_empty": not page.rows and not any(self.request.GET.values()) and not self.queryset().exists(),
         }

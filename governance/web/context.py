@@ -28,6 +28,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "theme": theme if theme in THEMES else "auto",
         "sidebar": PAGES,
         "here": match.namespace if match else "",
+        "asked": request.GET.get("q", "") if match and match.namespace == "images" else "",
+        "team": request.GET.get("team", ""),
         "base_url": settings.BASE_URL,
         "stale_days": settings.STALE_DAYS,
         "request_id": REQUEST.get()[0],

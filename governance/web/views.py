@@ -34,14 +34,19 @@ def render_page(
     request: HttpRequest, template: str, context: dict[str, Any], part: str = "", status: int = 200
 ) -> HttpResponse:
     """Render the page, or only its `part` where htmx swaps that part alone."""
-    htmx = request.htmx  # type: ignore[attr-defined]
-    alone = bool(part and htmx and not htmx.boosted and not htmx.history_restore_request)
+    alone = bool(part) and wants_part(request)
     response = render(request, f"{template}#{part}" if alone else template, context, status=status)
     if alone and request.method == "GET":
         # Filters that are not set stay out of the address.
         response["HX-Push-Url"] = address(request)
     patch_vary_headers(response, ["HX-Request"])
     return response
+
+
+def wants_part(request: HttpRequest) -> bool:
+    """Htmx asks for a part and not for a whole page."""
+    htmx = request.htmx  # type: ignore[attr-defined]
+    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
 
 
 def address(request: HttpRequest) -> str:
@@ -69,6 +74,8 @@ class ListPage(View):
     size = 50
     # Counting stops here: nobody reads on, and a page must not wait for a number.
     count_limit = 10_000
+    # The orders in words, in the same order.
+    order_words: tuple[str, ...] = ("Newest",)
 
     def queryset(self) -> QuerySet[Any]:
         """What the viewer may see."""
@@ -91,6 +98,9 @@ class ListPage(View):
             "exact": exact,
             "sort": sort,
             "problems": problems,
+            "sorts": list(zip(self.orders, self.order_words, strict=True)),
+            "chips": chips(request, filters.form),
+            "picked_state": request.GET.getlist("state"),
             "narrowed": any(values != [""] for name, values in request.GET.lists() if name in filters.filters),
             **self.extra(page),
         }
@@ -122,6 +132,21 @@ def problems_of(filters: Filters) -> list[str]:
     return [f"{form.fields[name].label}: {' '.join(errors)}" for name, errors in form.errors.items()]
 
 
+def chips(request: HttpRequest, form: Any) -> list[tuple[str, str, str, str]]:
+    """[(name, label, value in words, address without it)] of the filters that are set; the scope has its own picker."""
+    found = []
+    for name, field in form.fields.items():
+        values = [value for value in request.GET.getlist(name) if value]
+        if values and name != "team":
+            words = {str(value): str(text) for value, text in getattr(field.widget, "choices", [])}
+            rest = request.GET.copy()
+            for gone in (name, "cursor"):
+                rest.pop(gone, None)
+            shown = ", ".join(words.get(value, value) for value in values)
+            found.append((name, str(field.label), shown, f"{request.path}?{rest.urlencode()}"))
+    return found
+
+
 @require_POST
 def theme(request: HttpRequest) -> HttpResponse:
     """Keep the wanted theme in a cookie, so that the next page comes in it at once."""
@@ -132,14 +157,19 @@ def theme(request: HttpRequest) -> HttpResponse:
     return response
 
 
+def around(request: HttpRequest) -> str:
+    """The frame is for those who are signed in."""
+    return "base.html" if request.user.is_authenticated else "plain.html"
+
+
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404, also for what is there but not the viewer's to see."""
-    return render(request, "404.html", status=404)
+    return render(request, "404.html", {"frame_template": around(request)}, status=404)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """403 with the reason, where the service gave one."""
-    return render(request, "403.html", {"reason": str(exception)[:300]}, status=403)
+    return render(request, "403.html", {"frame_template": around(request), "reason": str(exception)[:300]}, status=403)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -220,6 +220,18 @@ class Instance:
         with psycopg.connect(self.cluster.url("postgres", "portwarden"), connect_timeout=5) as connection:
             return connection.execute(query, arguments).fetchall()
 
+    def done(self) -> int:
+        """How many deliveries are finished."""
+        return int(self.rows("SELECT count(*) FROM scanning_delivery WHERE state = 'done'")[0][0])
+
+    def delivery(self, pk: int | None) -> dict[str, Any]:
+        """All columns of a delivery."""
+        return dict(self.rows("SELECT to_jsonb(row) FROM scanning_delivery row WHERE id = %s", pk)[0][0])
+
+    def is_final(self, pk: int | None) -> bool:
+        """The delivery is finished or put aside."""
+        return self.delivery(pk)["finished_at"] is not None
+
     def status(self, path: str) -> int:
         """Status of a GET, 0 where nobody answers."""
         connection = http.client.HTTPConnection(HOST, self.port, timeout=20)

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from governance.local.instance import HOST
-from tests.faults.instance import Instance
+from tests.faults.instance import Instance, wait_until
 from tests.make import digest_of, make_report, make_vulnerability
 
 NUMBERS = itertools.count(1)
@@ -145,6 +145,20 @@ class Load:
         self._over.set()
         for thread in self._threads:
             thread.join(GIVE_UP_SECONDS + 30)
+
+    def works(self, count: int = 20) -> None:
+        """Wait until more reports were accepted, and more finished."""
+        accepted, finished = self.acknowledged, self.instance.done()
+        wait_until(lambda: self.acknowledged > accepted + count, "reports are accepted")
+        wait_until(lambda: self.instance.done() > finished + count, "reports are finished")
+
+    def answers(self, status: str) -> int:
+        """How many answers of this status came so far."""
+        return sum(report.answers.count(status) for report in self.reports)
+
+    def statuses(self) -> set[str]:
+        """Which answers came."""
+        return {answer for report in self.reports for answer in report.answers}
 
     @property
     def acknowledged(self) -> int:

@@ -6,25 +6,18 @@ import time
 
 from tests.faults.instance import Instance, wait_until
 from tests.faults.ledger import Ledger
-from tests.faults.load import Load
-from tests.faults.test_broker import works
 
 
 def test_a_killed_database_loses_nothing_that_was_acknowledged(instance: Instance, ledger: Ledger) -> None:
     with ledger.load() as load:
         for away in (0.0, 1.0, 3.0):
-            works(instance, load)
+            load.works()
             instance.kill("postgres")
-            refused = answers(load, "503")
-            wait_until(lambda refused=refused: answers(load, "503") > refused, "senders are told to come back")
+            refused = load.answers("503")
+            wait_until(lambda refused=refused: load.answers("503") > refused, "senders are told to come back")
             time.sleep(away)
             instance.start_postgres()
-        works(instance, load)
-
-
-def answers(load: Load, status: str) -> int:
-    """How many got this answer so far."""
-    return sum(report.answers.count(status) for report in load.reports)
+        load.works()
 
 
 def test_cut_connections_are_made_again(instance: Instance, ledger: Ledger) -> None:
@@ -33,4 +26,4 @@ def test_cut_connections_are_made_again(instance: Instance, ledger: Ledger) -> N
             accepted = load.acknowledged
             wait_until(lambda accepted=accepted: load.acknowledged > accepted + 20, "reports are accepted")
             assert instance.cut_connections()
-        works(instance, load)
+        load.works()

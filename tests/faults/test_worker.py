@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.instance import LEASE_SECONDS, Instance, wait_until
 from tests.faults.ledger import Ledger
-from tests.faults.load import Load, Report, Sender, make_load_report
+from tests.faults.load import Load, Sender, make_load_report
 
 ATTEMPTS = "SELECT attempts, count(*) FROM scanning_delivery WHERE id = ANY(%s) GROUP BY attempts"
 
@@ -40,20 +40,15 @@ def test_a_worker_that_dies_leaves_nothing_lost_and_nothing_doubled(
 def test_killing_the_whole_worker_again_and_again_loses_nothing(instance: Instance, ledger: Ledger) -> None:
     with ledger.load() as load:
         for _ in range(3):
-            wait_until(lambda before=done(instance): done(instance) > before + 20, "the worker works")
+            load.works()
             instance.kill("worker")
             instance.start_worker()
-
-
-def done(instance: Instance) -> int:
-    """Deliveries that are finished."""
-    return int(instance.rows("SELECT count(*) FROM scanning_delivery WHERE state = 'done'")[0][0])
 
 
 def test_stopping_the_worker_under_load_wastes_no_attempt(instance: Instance, ledger: Ledger) -> None:
     with ledger.load() as load:
         for _ in range(2):
-            wait_until(lambda before=done(instance): done(instance) > before + 20, "the worker works")
+            load.works()
             assert instance.stop("worker") < 25
             instance.start_worker()
     ledger.settle()
@@ -66,28 +61,23 @@ def test_a_report_that_kills_its_worker_is_put_aside_and_its_neighbours_are_done
     poison = make_load_report()
     poison.image = "poison"
     sender = Sender(instance)
-    with ledger.load(threads=2) as load:
+    with ledger.load(threads=2):
         assert sender.deliver(poison)
-        wait_until(lambda: final(instance, poison), "the poison is put aside", 4 * LEASE_SECONDS + 10)
+        wait_until(lambda: instance.is_final(poison.id), "the poison is put aside", 4 * LEASE_SECONDS + 10)
     sender.close()
     ledger.reports.append(poison)
     ledger.quarantined.add(int(poison.id or 0))
-    row = instance.rows("SELECT state, attempts, error_class, error FROM scanning_delivery WHERE id = %s", poison.id)[0]
-    assert (row[0], row[2]) == ("quarantined", "Crashed")
-    assert "died 3 times" in row[3]
-
-
-def final(instance: Instance, report: Report) -> bool:
-    """The report is finished or put aside."""
-    return bool(instance.rows("SELECT 1 FROM scanning_delivery WHERE id = %s AND finished_at IS NOT NULL", report.id))
+    delivery = instance.delivery(poison.id)
+    assert (delivery["state"], delivery["error_class"]) == ("quarantined", "Crashed")
+    assert "died 3 times" in delivery["error"]
 
 
 @pytest.mark.parametrize("point", ["process.after_parse", "process.before_commit"])
 def test_an_owner_who_returns_after_its_lease_changes_nothing(instance: Instance, ledger: Ledger, point: str) -> None:
     marker = instance.markers / "frozen"
     instance.freeze("worker")
+    report, later = make_load_report(), make_load_report()
     sender = Sender(instance)
-    report = make_load_report()
     try:
         instance.start_worker("sleeper", f"{point}:sleep=1@{marker}", processes=1)
         marker.touch()
@@ -96,19 +86,17 @@ def test_an_owner_who_returns_after_its_lease_changes_nothing(instance: Instance
         instance.freeze("sleeper")
     finally:
         instance.thaw("worker")
-        sender.close()
-    ledger.reports.append(report)
-    wait_until(lambda: final(instance, report), "another worker finished it", LEASE_SECONDS + 10)
-    before = instance.rows("SELECT * FROM scanning_delivery WHERE id = %s", report.id)
+    ledger.reports += [report, later]
+    wait_until(lambda: instance.is_final(report.id), "another worker finished it", LEASE_SECONDS + 10)
+    before = instance.delivery(report.id)
     instance.thaw("sleeper")
     # It notices, and is of use again.
     instance.freeze("worker")
     try:
-        later = make_load_report()
-        assert Sender(instance).deliver(later)
-        ledger.reports.append(later)
-        wait_until(lambda: final(instance, later), "the sleeper works again")
+        assert sender.deliver(later)
+        wait_until(lambda: instance.is_final(later.id), "the sleeper works again")
     finally:
         instance.thaw("worker")
-    assert instance.rows("SELECT * FROM scanning_delivery WHERE id = %s", report.id) == before
-    instance.stop("sleeper")
+        instance.stop("sleeper")
+        sender.close()
+    assert instance.delivery(report.id) == before

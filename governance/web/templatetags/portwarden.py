@@ -23,7 +23,16 @@ WORDS = {5: "critical", 4: "high", 3: "medium", 2: "low", 1: "unknown", 0: "unkn
 # Characters that are not there to be read: control, bidirectional overrides, invisible and unassigned ones.
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 PLAIN = re.compile(r"[\x20-\x7e]*")
-STEPS = ((60, "s"), (3600, "min"), (86_400, "h"), (86_400 * 60, "d"), (86_400 * 730, "mo"))
+DAY = 86_400
+# (up to, unit, its seconds)
+STEPS = (
+    (60, "s", 1.0),
+    (3600, "min", 60.0),
+    (2 * DAY, "h", 3600.0),
+    (60 * DAY, "d", float(DAY)),
+    (730 * DAY, "mo", 30.44 * DAY),
+    (float("inf"), "y", 365.25 * DAY),
+)
 
 
 @register.filter
@@ -77,18 +86,12 @@ def ago(value: datetime | None) -> str:
     if value is None:
         return "never"
     seconds = (timezone.now() - value).total_seconds()
-    away, future = abs(seconds), seconds < 0
+    away = abs(seconds)
     if away < 5:
         return "now"
-    divisor, words = 1.0, f"{86_400 * 365}"
-    for limit, unit in STEPS:
-        if away < limit:
-            divisor, words = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "mo": 86_400 * 30.44}[unit], unit
-            break
-    else:
-        divisor, words = 86_400 * 365.25, "y"
-    text = f"{away / divisor:.0f} {words}"
-    return f"in {text}" if future else f"{text} ago"
+    unit, length = next((unit, length) for limit, unit, length in STEPS if away < limit)
+    text = f"{away / length:.0f} {unit}"
+    return f"in {text}" if seconds < 0 else f"{text} ago"
 
 
 @register.filter
@@ -125,6 +128,12 @@ def item(mapping: dict[Any, Any], key: Any) -> Any:
 
 
 @register.filter
+def holds(picked: str | Sequence[str], value: str) -> bool:
+    """The value is picked; `picked` is one value or several."""
+    return value == picked if isinstance(picked, str) else value in picked
+
+
+@register.filter
 def number(row: Any, name: str) -> int:
     """A counter of a row by name."""
     return int(getattr(row, name))
@@ -145,6 +154,8 @@ def severity(row: Any, top: int = 0, href: str = "") -> dict[str, Any]:
     """The five counters of a row as numbers and one stacked bar; `top` is the longest bar of the list."""
     counts = [(word, int(getattr(row, word))) for word in SEVERITIES]
     total = sum(number for _, number in counts)
+    if href:
+        href += "&" if "?" in href else "?"
     return {"counts": counts, "total": total, "bars": bars(counts, max(top, total)), "href": href}
 
 

@@ -96,7 +96,9 @@ def test_a_second_start_needs_neither_network_nor_half_a_second_to_begin(tmp_pat
     shutil.copy(SCRIPT, checkout / "governance" / "local")
     (checkout / "governance" / "__init__.py").write_text("")
     (checkout / "governance" / "local" / "__init__.py").write_text("")
-    (checkout / "governance" / "local" / "__main__.py").write_text("import sys\nsys.stdout.write(' '.join(sys.argv[1:]))\n")
+    (checkout / "governance" / "local" / "__main__.py").write_text(
+        "import sys\nsys.stdout.write(' '.join(sys.argv[1:]))\n"
+    )
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", checkout / ".venv"], check=True)
     for name, stamp in (("requirements-local.txt", ".venv/installed-local.txt"), ("package-lock.json", "")):
         shutil.copy(ROOT / name, checkout)

@@ -1,0 +1,243 @@
+"""Every route by every identity. A route without a row fails.
+
+The thing asked for belongs to team shop; the stranger administers another team.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from governance.accounts.models import Team, Token, User
+from governance.findings.models import Advisory
+from governance.images.models import Image
+from scanning.models import Delivery
+from tests.conftest import Machine
+from tests.make import deliver, make_image, make_token, make_user
+
+pytestmark = pytest.mark.django_db
+
+PEOPLE = ("anonymous", "viewer", "stranger", "admin", "auditor")
+TOKENS = ("ingest", "read", "agent", "admin token", "team read", "other read", "other ingest")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What each identity gets; `named` is how the URL is filled in."""
+
+    expected: dict[str, int]
+    method: str = "get"
+    named: str = ""
+    data: dict[str, str] = field(default_factory=dict)
+
+
+def page(**special: int) -> dict[str, int]:
+    """A page: for every person who signed in. Tokens do not sign in."""
+    usual = dict.fromkeys(PEOPLE, 200) | {"anonymous": 302} | dict.fromkeys(TOKENS, 302)
+    return usual | {name.replace("_", " "): status for name, status in special.items()}
+
+
+def api(scopes: tuple[str, ...], **special: int) -> dict[str, int]:
+    """An endpoint: for people with their own rights, for tokens of these scopes."""
+    usual = dict.fromkeys(PEOPLE, 200) | {"anonymous": 401}
+    usual |= {name: 200 if name in scopes else 403 for name in TOKENS}
+    return usual | {name.replace("_", " "): status for name, status in special.items()}
+
+
+def everyone(status: int) -> dict[str, int]:
+    return dict.fromkeys((*PEOPLE, *TOKENS), status)
+
+
+READERS = ("read", "admin token", "team read", "other read")
+ADMINS = ("admin token",)
+OWN_PAGE = page(stranger=404)
+OWN_API = api(READERS, stranger=404, other_read=404)
+TABS = ("findings", "packages", "layers", "scans", "timeline", "checks")
+
+ROWS: dict[str, list[Row]] = {
+    "healthz": [Row(everyone(200))],
+    "readyz": [Row(everyone(200))],
+    # The test client calls from loopback; a bearer token is judged by its scope all the same.
+    "metrics": [Row(everyone(401) | dict.fromkeys((*PEOPLE, "read", "admin token"), 200))],
+    "theme": [Row(everyone(302), "post", data={"theme": "dark"})],
+    "accounts:login": [Row(everyone(200) | dict.fromkeys(PEOPLE[1:], 302))],
+    "accounts:logout": [Row(everyone(302), "post")],
+    "accounts:token_list": [Row(page())],
+    "accounts:token_revoke": [
+        Row(page(viewer=404, stranger=404, auditor=404, admin=302), "post", "token"),
+    ],
+    "overview:start": [Row(page())],
+    "images:image_list": [Row(page())],
+    "images:image_detail": [Row(OWN_PAGE, named="image")],
+    **{f"images:image_{tab}": [Row(OWN_PAGE, named="image")] for tab in TABS},
+    "findings:vulnerability_list": [Row(page())],
+    # A vulnerability that none of one's images has is not one's to see: it would tell what others run.
+    "findings:vulnerability_detail": [Row(OWN_PAGE, named="vulnerability")],
+    "scanning:delivery_list": [Row(page())],
+    "scanning:delivery_detail": [Row(OWN_PAGE, named="delivery")],
+    "scanning:delivery_raw": [Row(OWN_PAGE, named="delivery")],
+    "scanning:delivery_replay": [
+        Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "delivery"),
+    ],
+    "api:schema": [Row(everyone(200))],
+    "api:report-list": [
+        # An empty body: who may send gets as far as 400. People must not send from a browser.
+        Row(
+            api((), anonymous=401)
+            | dict.fromkeys(PEOPLE[1:], 403)
+            | dict.fromkeys(("ingest", "other ingest", "admin token"), 400),
+            "post",
+        ),
+    ],
+    "api:report-detail": [
+        Row(api(READERS, stranger=404, ingest=404, other_read=404, other_ingest=404), named="delivery"),
+    ],
+    "api:image-list": [Row(api(READERS))],
+    "api:image-detail": [Row(OWN_API, named="image")],
+    "api:image-findings": [Row(OWN_API, named="image")],
+    "api:image-scans": [Row(OWN_API, named="image")],
+    "api:image-timeline": [Row(OWN_API, named="image")],
+    "api:vulnerability-list": [Row(api(READERS))],
+    "api:vulnerability-detail": [Row(OWN_API, named="vulnerability")],
+    "api:token-list": [
+        Row(api(ADMINS)),
+        Row(
+            api((), viewer=403, stranger=403, auditor=403, admin=201) | {"admin token": 201},
+            "post",
+            data={"name": "n", "scope": "read"},
+        ),
+    ],
+    "api:token-detail": [
+        Row(api(ADMINS, viewer=404, stranger=404, auditor=404), named="token"),
+        Row(api((), viewer=404, stranger=404, auditor=404, admin=204) | {"admin token": 204}, "delete", "token"),
+    ],
+}
+
+
+def routes(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[str]:
+    """The full name of every route there is."""
+    for entry in (resolver or get_resolver()).url_patterns:
+        if isinstance(entry, URLPattern):
+            yield f"{prefix}{entry.name}"
+        else:
+            yield from routes(entry, prefix + (f"{entry.namespace}:" if entry.namespace else ""))
+
+
+def test_every_route_has_a_row() -> None:
+    assert set(routes()) == set(ROWS)
+
+
+CASES = [
+    pytest.param(name, row, who, id=f"{name}-{row.method}-{who}")
+    for name, rows in ROWS.items()
+    for row in rows
+    for who in row.expected
+]
+
+
+def identity(who: str, team: Team, mate: User, stranger: User, admin: User) -> Client:
+    """Somebody who asks."""
+    other = stranger.teams.get()
+    people = {"viewer": mate, "stranger": stranger, "admin": admin}
+    tokens = {
+        "ingest": (Token.Scope.INGEST, None),
+        "read": (Token.Scope.READ, None),
+        "agent": (Token.Scope.AGENT, None),
+        "admin token": (Token.Scope.ADMIN, None),
+        "team read": (Token.Scope.READ, team),
+        "other read": (Token.Scope.READ, other),
+        "other ingest": (Token.Scope.INGEST, other),
+    }
+    if who in tokens:
+        return Machine(make_token(*tokens[who])[1])
+    client = Client()
+    if who != "anonymous":
+        client.force_login(people.get(who) or make_user("auditor", role=User.Role.AUDITOR))
+    return client
+
+
+def arguments(named: str, team: Team) -> list[object]:
+    """A thing of team shop."""
+    if named == "token":
+        return [make_token(team=team)[0].pk]
+    if not named:
+        return []
+    image: Image = make_image(team=team)
+    if named == "vulnerability":
+        return [Advisory.objects.get().name]
+    return [image.pk if named == "image" else Delivery.objects.get().pk]
+
+
+def ask(client: Client, row: Row, url: str, options: dict[str, str]) -> Any:
+    return getattr(client, row.method)(url, row.data, **options)
+
+
+@pytest.mark.parametrize(("name", "row", "who"), CASES)
+def test_who_may_do_what(name: str, row: Row, who: str, team, mate, stranger, admin) -> None:
+    client = identity(who, team, mate, stranger, admin)
+    url = reverse(name, args=arguments(row.named, team))
+    options = {"content_type": "application/json"} if name.startswith("api:") and row.method != "get" else {}
+    answer = client.generic("POST", url) if name == "api:report-list" else ask(client, row, url, options)
+    assert answer.status_code == row.expected[who]
+    if answer.status_code == 302 and row.expected["anonymous"] == 302 and who in ("anonymous", *TOKENS):
+        assert row.method == "post" or answer["Location"].startswith("/login/?next=")
+
+
+@pytest.mark.parametrize("named", ["image", "delivery", "token"])
+def test_what_is_not_yours_looks_like_what_is_not_there(named: str, team, stranger, client) -> None:
+    client.force_login(stranger)
+    name = {"image": "images:image_detail", "delivery": "scanning:delivery_detail", "token": "accounts:token_revoke"}[
+        named
+    ]
+    method = client.post if named == "token" else client.get
+    theirs = method(reverse(name, args=arguments(named, team)))
+    nothing = method(reverse(name, args=[999_999]))
+    assert theirs.status_code == nothing.status_code == 404
+    assert (
+        theirs.content.replace(b"1", b"").replace(b"9", b"")[:200]
+        == nothing.content.replace(b"1", b"").replace(b"9", b"")[:200]
+    )
+
+
+def test_a_stranger_counts_nothing_of_others(team, stranger, client) -> None:
+    image = make_image(team=team)
+    client.force_login(stranger)
+    for query in ("", "?q=CVE-2099-0001", "?q=shop", "?severity=high", "?team=1"):
+        assert f"/images/{image.pk}/" not in client.get(reverse("images:image_list") + query).content.decode()
+        assert client.get("/api/v1/images/" + query).json()["results"] == []
+    assert client.get("/api/v1/vulnerabilities/").json()["results"] == []
+    assert client.get("/api/v1/vulnerabilities/CVE-2099-0001/").status_code == 404
+    assert "CVE-2099-0001" not in client.get(reverse("findings:vulnerability_list")).content.decode()
+
+
+@pytest.mark.parametrize("name", [name for name, rows in ROWS.items() if rows[0].method == "get" and not rows[0].named])
+def test_every_answer_carries_its_headers(name: str, admin, client) -> None:
+    client.force_login(admin)
+    answer = client.get(reverse(name))
+    assert "default-src 'none'" in answer["Content-Security-Policy"]
+    assert "unsafe" not in answer["Content-Security-Policy"]
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["X-Frame-Options"] == "DENY"
+    assert answer["X-Request-Id"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name, rows in ROWS.items() for row in rows if row.method == "post" and not name.startswith("api:")],
+)
+def test_no_change_without_the_forms_token(name: str, team, admin) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(admin)
+    row = next(row for row in ROWS[name] if row.method == "post")
+    assert client.post(reverse(name, args=arguments(row.named, team)), row.data).status_code == 403
+
+
+def test_a_quarantined_delivery_is_shown_with_its_reason(admin, client) -> None:
+    delivery = deliver(b'{"hello": 1}')
+    client.force_login(admin)
+    assert "not recognised" in client.get(reverse("scanning:delivery_detail", args=[delivery.pk])).content.decode()
