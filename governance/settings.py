@@ -191,6 +191,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Container images: what they are, what scanners say of them, where they run.",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "ImageState": "governance.images.models.Image.State",
+        "ReportState": ["received", "processed", "quarantined"],
+    },
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
 }
 DJANGO_TABLES2_TEMPLATE = "parts/table.html"

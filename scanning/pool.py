@@ -32,7 +32,7 @@ RUNG = threading.Event()
 ENDING = threading.Event()
 STATEMENT_SECONDS, LOCK_SECONDS = 60, 20
 # A task goes home after this long, so that a worker with much to do can still be stopped; the sweeper carries on.
-TURN_SECONDS = 10.0
+TURN_SECONDS = 5.0
 # Longer than the largest report takes on a slow machine; less than Celery's own limits together with a turn.
 DELIVERY_SECONDS = 180.0
 # How long a process that ends waits for the delivery in its sweeper's hands.

@@ -12,7 +12,12 @@ SEVERITIES = ("LOW", "MEDIUM", "MEDIUM", "HIGH", "LOW", "MEDIUM", "HIGH", "LOW",
 STATUSES = ("fixed", "affected", "fixed", "fix_deferred", "will_not_fix")
 SENTENCE = "An invented flaw lets a remote attacker read memory beyond the end of a buffer by a crafted request. "
 # Texts of the same length, so that a body for another image is made by replacing them.
-CONFIG, OWN_LAYER, TAG, TIME = (f"sha256:{'3' * 64}", f"sha256:{'7' * 64}", "build-000000", "2026-08-20T09:30:00.123456789Z")
+CONFIG, OWN_LAYER, TAG, TIME = (
+    f"sha256:{'3' * 64}",
+    f"sha256:{'7' * 64}",
+    "build-000000",
+    "2026-08-20T09:30:00.123456789Z",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,10 @@ def package(number: int, layers: list[str]) -> dict[str, Any]:
     return {
         "ID": f"{name}@{version}-1",
         "Name": name,
-        "Identifier": {"PURL": f"pkg:deb/debian/{name}@{version}-1?arch=amd64&distro=debian-12.11", "UID": f"{number:016x}"},
+        "Identifier": {
+            "PURL": f"pkg:deb/debian/{name}@{version}-1?arch=amd64&distro=debian-12.11",
+            "UID": f"{number:016x}",
+        },
         "Version": version,
         "Release": "1",
         "Arch": "amd64",
@@ -103,7 +111,10 @@ def vulnerability(number: int, size: Size, layers: list[str]) -> dict[str, Any]:
         "VulnerabilityID": cve,
         "PkgID": f"{name}@{version}",
         "PkgName": name,
-        "PkgIdentifier": {"PURL": f"pkg:deb/debian/{name}@{version}?arch=amd64&distro=debian-12.11", "UID": f"{place:016x}"},
+        "PkgIdentifier": {
+            "PURL": f"pkg:deb/debian/{name}@{version}?arch=amd64&distro=debian-12.11",
+            "UID": f"{place:016x}",
+        },
         "InstalledVersion": version,
         **({"FixedVersion": f"{version}+deb12u1"} if status == "fixed" else {}),
         "Status": status,
@@ -128,6 +139,9 @@ def for_image(template: bytes, image: int, minute: int = 0, variant: int = 0) ->
     body = template.replace(CONFIG.encode(), digest(f"config {image}").encode())
     body = body.replace(OWN_LAYER.encode(), digest(f"own layer {image}").encode())
     body = body.replace(TAG.encode(), f"build-{image:06d}".encode())
-    body = body.replace(TIME.encode(), f"2026-08-{1 + minute // 1440:02d}T{minute // 60 % 24:02d}:{minute % 60:02d}:00.123456789Z".encode())
+    body = body.replace(
+        TIME.encode(),
+        f"2026-08-{1 + minute // 1440:02d}T{minute // 60 % 24:02d}:{minute % 60:02d}:00.123456789Z".encode(),
+    )
     # Same length again: one vulnerability of the report is another one in each variant.
     return body.replace(b"CVE-2099-1000000", f"CVE-2099-{3_000_000 + variant}".encode()) if variant else body

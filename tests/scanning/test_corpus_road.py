@@ -1,0 +1,84 @@
+"""Other people's reports through the whole road: over HTTP and by the command, with the same figures."""
+
+from __future__ import annotations
+
+import csv
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from governance.images.models import Image
+from scanning import ingest
+from scanning.models import Delivery
+
+pytestmark = pytest.mark.django_db
+CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus"
+FOLDERS = ("trivy", "anchore_grype", "cyclonedx", "syft")
+
+# The index counts failed checks, secrets and licences here. They are checks, not vulnerability statements.
+CHECKS_ONLY = {
+    "trivy/golden-dockerfile-custom-policies.json",
+    "trivy/golden-dockerfile.json",
+    "trivy/issue_9170.json",
+    "trivy/license_scheme.json",
+}
+
+
+def rows() -> list[Any]:
+    if not CORPUS.exists():
+        return [
+            pytest.param(None, marks=pytest.mark.skip(reason="the corpus of real reports is not beside the checkout"))
+        ]
+    with (CORPUS / "index.csv").open() as file:
+        found = [row for row in csv.DictReader(file) if row["tool"] in FOLDERS]
+    return [pytest.param(row, id=f"{row['tool']}/{row['file']}") for row in found]
+
+
+def by_command(path: Path) -> dict[str, Any]:
+    out = StringIO()
+    try:
+        call_command("ingest", str(path), stdout=out)
+    except SystemExit as stop:
+        assert stop.code == 1
+    return json.loads(out.getvalue())
+
+
+@pytest.mark.parametrize("row", rows())
+def test_the_figures_are_those_of_the_index_by_http_and_by_command(row, machine) -> None:
+    path = CORPUS / row["tool"] / row["file"]
+    answer = machine.post("/api/v1/reports/", path.read_bytes(), content_type="application/json")
+    ingest.work_off()
+    over_http = machine.get(answer["Location"]).json()
+    images = set(Image.objects.values_list("pk", flat=True))
+    command = by_command(path)
+    for name in ("state", "format", "entries", "findings", "by_severity", "checks", "packages", "kind", "images"):
+        assert command[name] == over_http[name], name
+    assert set(Image.objects.values_list("pk", flat=True)) == images
+    if row["kind"] == "malformed":
+        assert over_http["state"] == "quarantined"
+        assert over_http["error"]
+        assert not images
+        return
+    assert over_http["state"] == "processed", over_http["error"]
+    if f"{row['tool']}/{row['file']}" in CHECKS_ONLY:
+        checks = over_http["checks"]
+        assert (over_http["entries"], checks["fail"] + checks["warn"]) == (0, int(row["entries"]))
+    else:
+        assert (over_http["entries"], over_http["findings"]) == (int(row["entries"]), int(row["expected_distinct"]))
+
+
+def test_the_command_says_1_when_something_was_put_aside(tmp_path) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text("{")
+    out = StringIO()
+    with pytest.raises(SystemExit) as stop:
+        call_command("ingest", str(bad), str(tmp_path / "missing.json"), stdout=out)
+    assert stop.value.code == 1
+    first, second = map(json.loads, out.getvalue().splitlines())
+    assert first["state"] == "quarantined"
+    assert "missing.json" in second["error"]
+    assert Delivery.objects.count() == 1
