@@ -21,7 +21,7 @@ from governance.accounts.models import Token
 from governance.accounts.permissions import viewer_of
 from governance.findings.models import Scan
 from governance.web.problems import Problem
-from scanning.body import Refused, receive
+from scanning.body import Refused, Source, receive
 from scanning.capacity import GAUGE, Busy
 from scanning.deliveries import Envelope, KeyReused, accept
 from scanning.models import Delivery
@@ -157,7 +157,7 @@ def take(request: Request, envelope: Envelope) -> tuple[int, bool]:
         GAUGE.check(envelope.source)
         length = request.headers.get("Content-Length", "")
         size = int(length) if length.isdecimal() else None
-        body = receive(request._request, request.headers.get("Content-Encoding", ""), size)
+        body = receive(source_of(request), request.headers.get("Content-Encoding", ""), size)
         if not body.raw_bytes:
             raise Refused(400, "the body is empty: send the report itself (curl --data-binary @report.json)")
         return accept(body, envelope)
@@ -169,6 +169,15 @@ def take(request: Request, envelope: Envelope) -> tuple[int, bool]:
         raise Problem(refused.status, str(refused)) from refused
     except KeyReused as reused:
         raise Problem(422, str(reused)) from reused
+
+
+def source_of(request: Request) -> Source:
+    """The body as a stream. One sent in chunks has no length, so Django thinks it empty; the server knows its end."""
+    chunked = request.headers.get("Transfer-Encoding", "").lower() == "chunked"
+    if chunked and request.META.get("wsgi.input_terminated"):
+        source: Source = request.META["wsgi.input"]
+        return source
+    return request._request
 
 
 def wait_for(pk: int, seconds: float) -> Delivery:

@@ -59,7 +59,10 @@ class Counted:
 
     def read(self, size: int = CHUNK) -> bytes:
         """At most 64 kB at a time."""
-        chunk = self.source.read(min(size, CHUNK) if size > 0 else CHUNK)
+        try:
+            chunk = self.source.read(min(size, CHUNK) if size > 0 else CHUNK)
+        except Exception as error:  # noqa: BLE001 (each server has errors of its own for a body that breaks off)
+            raise cut_off(self.total) from error
         self.total += len(chunk)
         if self.total > settings.WIRE_LIMIT:
             raise too_large(settings.WIRE_LIMIT, "as sent")
@@ -71,8 +74,16 @@ def too_large(limit: int, what: str) -> Refused:
     return Refused(413, f"the report is larger than {limit // 2**20} MiB {what}")
 
 
+def cut_off(received: int) -> Refused:
+    """400: the sender went away, or does not keep to the protocol. Half a report must not be taken for a whole one."""
+    return Refused(400, f"the body was cut off after {received:,} bytes; send it again")
+
+
 def receive(source: Source, encoding: str = "", length: int | None = None) -> Body:
-    """Read to the end. Raises `Refused`: 413 over a limit, 415 for archives and unknown encodings, 400 if damaged."""
+    """Read to the end. Raises `Refused`: 413 over a limit, 415 for archives and unknown encodings, 400 if damaged.
+
+    `length` is what the sender announced; a body that ends earlier was cut off on its way.
+    """
     if length is not None and length > settings.WIRE_LIMIT:
         raise too_large(settings.WIRE_LIMIT, "as sent")
     wire = Counted(source)
@@ -91,6 +102,8 @@ def receive(source: Source, encoding: str = "", length: int | None = None) -> Bo
             raise Refused(413, f"the report unpacks to more than {settings.RATIO_LIMIT} times its size")
         digest.update(chunk)
         packed += packer.compress(chunk)
+    if length is not None and wire.total < length:
+        raise cut_off(wire.total)
     packed += packer.flush()
     return Body(digest.digest(), wire.total, raw, bytes(packed))
 

@@ -28,7 +28,7 @@ class DeliveryList(ListPage):
     def queryset(self) -> QuerySet[Delivery]:
         """What the viewer may see."""
         rows = Delivery.objects.visible_to(viewer_of(self.request))
-        return rows.select_related("token", "sender", "team").defer("result")
+        return rows.select_related("token", "sender", "team")
 
 
 def visible(request: HttpRequest, pk: int) -> Delivery:

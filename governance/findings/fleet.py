@@ -85,9 +85,10 @@ class Held:
         return ", ".join(sorted(self.scanners))
 
 
-def held_by(images: Sequence[Image], findings: dict[int, Finding]) -> dict[int, Held]:
-    """For each image of a page which of `findings` it has, by the scans that are current."""
+def held_by(images: Sequence[Image], findings: dict[int, Finding]) -> tuple[dict[int, Held], dict[int, set[str]]]:
+    """For each image of a page which of `findings` it has by its current scans; and who says each finding."""
     shown = {image.pk: Held() for image in images}
+    said: dict[int, set[str]] = defaultdict(set)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT scan.image_id, scan.scanner, ARRAY(SELECT unnest(s.findings) INTERSECT SELECT unnest(%s::int[]))"
@@ -99,9 +100,11 @@ def held_by(images: Sequence[Image], findings: dict[int, Finding]) -> dict[int, 
             held = shown[image]
             if ids:
                 held.scanners.add(scanner)
+            for pk in ids:
+                said[pk].add(scanner)
             held.findings += [findings[pk] for pk in ids if findings[pk] not in held.findings]
     _add_places(images, shown)
-    return shown
+    return shown, said
 
 
 def _add_places(images: Sequence[Image], shown: dict[int, Held]) -> None:

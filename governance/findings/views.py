@@ -15,6 +15,7 @@ from governance.findings.filters import VulnerabilityFilterSet
 from governance.findings.fleet import (
     COUNTED,
     LOOKED_AT,
+    Held,
     by_repository,
     count_images,
     held_by,
@@ -78,7 +79,9 @@ class VulnerabilityPage(View):
         if restricted and not page.rows and not picked_teams(request):
             raise Http404
         seen = seen_findings(images, list(findings)) if restricted else set(findings)
-        context = {"row": row, **answer(page, images, findings), **facts(row, [findings[pk] for pk in sorted(seen)])}
+        held, said = held_by(page.rows, findings)
+        shown = [findings[pk] for pk in sorted(seen)]
+        context = {"row": row, **answer(page, images, held), **facts(row, shown), "said": witnesses(shown, said)}
         return render_page(request, "findings/vulnerability_detail.html", context, "images")
 
 
@@ -88,10 +91,9 @@ def findings_of(row: Vulnerability) -> dict[int, Finding]:
     return {finding.pk: finding for finding in found.order_by("package__name", "pk")[:MOST_FINDINGS]}
 
 
-def answer(page: Page, images: QuerySet[Image], findings: dict[int, Finding]) -> dict[str, Any]:
+def answer(page: Page, images: QuerySet[Image], held: dict[int, Held]) -> dict[str, Any]:
     """Which images have it."""
     total, exact = (len(page.rows), True) if not (page.newer or page.older) else bounded_count(images)
-    held = held_by(page.rows, findings)
     return {
         "page": page,
         "total": total,
@@ -102,17 +104,22 @@ def answer(page: Page, images: QuerySet[Image], findings: dict[int, Finding]) ->
 
 
 def facts(row: Vulnerability, findings: list[Finding]) -> dict[str, Any]:
-    """What the witnesses say of it."""
+    """Its other names, and what fixes it."""
     fixes: dict[tuple[str, str], set[str]] = {}
-    said: dict[tuple[str, str, int, str], set[str]] = {}
     for finding in findings:
         fixes.setdefault((finding.package.name, finding.package.type), set()).update({finding.fixed_version} - {""})
-        key = (finding.advisory.name, finding.severity_word, finding.severity, finding.status)
-        said.setdefault(key, set()).add(finding.package.name)
     return {
         "aliases": list(row.advisories.exclude(name=row.name).order_by("name").values_list("name", flat=True)[:100]),
         "fixes": [(name, kind, sorted(versions)[:20]) for (name, kind), versions in sorted(fixes.items())[:50]],
-        "said": [(*key, sorted(names)[:5], len(names)) for key, names in sorted(said.items(), key=lambda x: -x[0][2])][
-            :50
-        ],
     }
+
+
+def witnesses(findings: list[Finding], said: dict[int, set[str]]) -> list[tuple[str, int, str, str, list[str], int]]:
+    """[(scanners, severity, advisory, its word, packages, how many)], worst first."""
+    found: dict[tuple[str, int, str, str], set[str]] = {}
+    for finding in findings:
+        scanners = ", ".join(sorted(said.get(finding.pk, ())))
+        key = (scanners, finding.severity, finding.advisory.name, finding.severity_word)
+        found.setdefault(key, set()).add(finding.package.name)
+    rows = [(*key, sorted(names)[:5], len(names)) for key, names in found.items()]
+    return sorted(rows, key=lambda row: (-row[1], row[0], row[2]))[:50]

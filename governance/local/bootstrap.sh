@@ -136,7 +136,8 @@ install() {
         with_uv venv -q "$VENV"
     fi
     rm -f "$VENV"/installed-*.txt
-    with_uv pip sync -q --require-hashes "requirements-$kind.txt"
+    # Named: UV_PYTHON would win over VIRTUAL_ENV and fill the Python that we only borrowed.
+    with_uv pip sync -q --python "$VENV/bin/python" --require-hashes "requirements-$kind.txt"
     cp "requirements-$kind.txt" "$VENV/installed-$kind.txt"
 }
 

@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import Q
 
 from governance.findings.models import Finding, Package, PackageSet, Scan
+from governance.findings.report import severity_of
 from governance.findings.sets import places_of
 from governance.images.models import Image
 from governance.web.fields import unpack_digest
@@ -45,8 +46,9 @@ class Line:
 
     @property
     def words(self) -> list[str]:
-        """The scanners' own severity words."""
-        return sorted({finding.severity_word for finding in self.findings if finding.severity_word})
+        """The scanners' own severity words, where they say something else than the severity shown."""
+        said = {finding.severity_word for finding in self.findings if finding.severity_word}
+        return sorted(word for word in said if int(severity_of(word)) != self.severity)
 
     @property
     def fixed(self) -> list[str]:
@@ -55,8 +57,9 @@ class Line:
 
     @property
     def statuses(self) -> list[str]:
-        """The vendor's words."""
-        return sorted({finding.status.replace("_", " ") for finding in self.findings if finding.status})
+        """The vendor's words, where they say more than that it is affected."""
+        said = {finding.status for finding in self.findings} - {"", "affected", "fixed"}
+        return sorted(word.replace("_", " ") for word in said)
 
 
 def witnesses(image: Image) -> list[Witness]:

@@ -90,6 +90,7 @@ class ImagePage(View):
         counts = contents.counts_per_package(image.finding_set.findings if image.finding_set else [])
         return {
             "rows": [(row, places.get(row.pk, []), counts.get(row.pk)) for row in rows],
+            "top": longest(counts[row.pk] for row in rows if row.pk in counts),
             "kinds": [(kind, f"{kind} ({number})") for kind, number in contents.kinds_of(image.package_set) if kind],
             "picked": picked,
             **self.pager(total, SIZE * 2),
@@ -137,11 +138,14 @@ def tabs_of(image: Image) -> list[tuple[str, str]]:
 
 def identity(image: Image) -> dict[str, Any]:
     """All names of the image, whose it is, and who scanned it where."""
-    tags = Tag.objects.filter(image=image).select_related("repository__registry")
+    rows = Tag.objects.filter(image=image).select_related("repository__registry")
+    tags = list(rows.order_by(F("until").desc(nulls_first=True), "-last_seen", "-pk")[:30])
+    named = {tag.repository_id for tag in tags}
+    places = image.placements.exclude(repository__in=named).select_related("repository__registry", "repository__owner")
     return {
         "manifests": list(image.manifests.order_by("kind", "first_seen", "pk")[:50]),
-        "tags": list(tags.order_by(F("until").desc(nulls_first=True), "-last_seen", "-pk")[:30]),
-        "places": list(image.placements.select_related("repository__registry", "repository__owner").order_by("pk")[:30]),
+        "tags": tags,
+        "places": list(places.order_by("pk")[:30]),
         "teams": list(Team.objects.filter(pk__in=image.owners)) if image.owners else [],
         "scanners": current_scanners([image]).get(image.pk, {}),
     }

@@ -51,6 +51,6 @@ class ImageList(ListPage):
         return {
             "teams": dict(Team.objects.filter(pk__in=owners).values_list("pk", "name")) if owners else {},
             "scanners": current_scanners(page.rows) if page.rows else {},
-            "more": any(self.request.GET.get(name) for name in ("place", "eol", "identified", "demo")),
+            "more": any(self.request.GET.get(name) for name in ("fixable", "place", "eol", "identified", "demo")),
             "is_empty": not page.rows and not any(self.request.GET.values()) and not self.queryset().exists(),
         }

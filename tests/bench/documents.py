@@ -10,7 +10,11 @@ import orjson
 
 SEVERITIES = ("LOW", "MEDIUM", "MEDIUM", "HIGH", "LOW", "MEDIUM", "HIGH", "LOW", "CRITICAL", "MEDIUM")
 STATUSES = ("fixed", "affected", "fixed", "fix_deferred", "will_not_fix")
-SENTENCE = "An invented flaw lets a remote attacker read memory beyond the end of a buffer by a crafted request. "
+WORDS = (
+    "attacker remote buffer memory crafted request header length integer overflow parser certificate stream archive"
+    " heap stack pointer session token cache upstream kernel module frame packet decoder socket before after allows"
+    " denial service execution arbitrary code privilege escalation disclosure when through missing improper validation"
+).split()
 # Texts of the same length, so that a body for another image is made by replacing them.
 CONFIG, OWN_LAYER, TAG, TIME = (
     f"sha256:{'3' * 64}",
@@ -27,11 +31,18 @@ class Size:
     findings: int
     packages: int
     references: int
-    sentences: int
+    words: int
+    indented: bool = True
 
 
-USUAL = Size(findings=300, packages=280, references=16, sentences=5)  # about 1 MB
-LARGE = Size(findings=17_000, packages=4_000, references=7, sentences=3)  # about 30 MB
+USUAL = Size(findings=300, packages=250, references=9, words=60)  # about 1 MB
+LARGE = Size(findings=17_000, packages=2_000, references=3, words=48, indented=False)  # about 30 MB
+
+
+def sentence(words: int, *seed: object) -> str:
+    """So many words, as hard to compress as a person's."""
+    raw = hashlib.shake_128(repr(seed).encode()).digest(words)
+    return " ".join(WORDS[byte % len(WORDS)] for byte in raw)
 
 
 def digest(word: object) -> str:
@@ -40,7 +51,7 @@ def digest(word: object) -> str:
 
 
 def report(size: Size) -> bytes:
-    """The template: one image of four layers, Debian packages, indented as Trivy does it."""
+    """The template: one image of four layers, Debian packages, indented by Trivy or compact by `jq -c`."""
     layers = [*(digest(f"layer {number}") for number in range(3)), OWN_LAYER]
     config = {
         "architecture": "amd64",
@@ -74,7 +85,7 @@ def report(size: Size) -> bytes:
             }
         ],
     }
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2)
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 if size.indented else None)
 
 
 def package(number: int, layers: list[str]) -> dict[str, Any]:
@@ -122,13 +133,13 @@ def vulnerability(number: int, size: Size, layers: list[str]) -> dict[str, Any]:
         "SeveritySource": "nvd",
         "PrimaryURL": f"https://vulnerabilities.bench.example/nvd/{cve.lower()}",
         "DataSource": {"ID": "debian", "Name": "Debian Security Tracker", "URL": "https://tracker.bench.example/"},
-        "Title": f"{name}: out-of-bounds read number {number}",
-        "Description": SENTENCE * size.sentences,
+        "Title": f"{name}: {sentence(7, number)}",
+        "Description": sentence(size.words, "description", number),
         "Severity": severity,
         "CweIDs": ["CWE-125"],
         "VendorSeverity": {"nvd": 3, "redhat": 2, "ubuntu": 2},
         "CVSS": {source: {"V3Vector": vector, "V3Score": 7.5} for source in ("nvd", "redhat")},
-        "References": [f"https://references.bench.example/{cve}/{step}/commit" for step in range(size.references)],
+        "References": [f"https://git.bench.example/commit/{digest((cve, step))[7:47]}" for step in range(size.references)],
         "PublishedDate": "2026-08-01T10:15:00Z",
         "LastModifiedDate": "2026-08-10T10:15:00Z",
     }

@@ -141,13 +141,14 @@ class Instance:
         self._start("web", self._program("web"), self._traps(WEB_TRAPS))
         wait_until(lambda: self.status("/healthz") == http.client.OK, "the web process answers", 60)
 
-    def start_worker(self, name: str = "worker", failpoints: str = "", processes: int = 2) -> None:
+    def start_worker(self, name: str = "worker", failpoints: str = "", processes: int = 2, **settings: str) -> None:
         """Start a Celery worker and wait until its processes are there."""
         program = self._program("worker")
         words = list(program.command)
         words[words.index("--concurrency") + 1] = str(processes)
         words += ["--hostname", f"{name}@faults"]
-        program = Program(name, words, self.data.log(name), program.environment, program.stop_signal, program.patience)
+        environment = {**program.environment, **settings}
+        program = Program(name, words, self.data.log(name), environment, program.stop_signal, program.patience)
         traps = self._traps(WORKER_TRAPS) + ",process.in_parse/poison:kill"
         process = self._start(name, program, failpoints or traps)
         wait_until(lambda: len(children(process.pid)) == processes, f"{name} has its processes", 60)
@@ -202,8 +203,9 @@ class Instance:
         signal_group(self.pid(name), signal.SIGCONT)
 
     def cut_connections(self) -> int:
-        """End every client's database session; returns how many."""
-        return len(self.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'portwarden'"))
+        """End every database session of web and worker; returns how many."""
+        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'portwarden'"
+        return len(self.rows(query))
 
     def valkey(self, *words: str) -> Any:
         """Run a Valkey command."""
@@ -232,16 +234,20 @@ class Instance:
         """The delivery is finished or put aside."""
         return self.delivery(pk)["finished_at"] is not None
 
-    def status(self, path: str) -> int:
+    def status(self, path: str, **headers: str) -> int:
         """Status of a GET, 0 where nobody answers."""
         connection = http.client.HTTPConnection(HOST, self.port, timeout=20)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers=headers)
             return connection.getresponse().status
         except (OSError, http.client.HTTPException):
             return 0
         finally:
             connection.close()
+
+    def hints_taken(self) -> int:
+        """How many hints the worker has taken from the broker since the instance was started."""
+        return self.data.log("worker").read_text().count("Task scanning.tasks.work_off")
 
     def log(self, name: str, lines: int = 40) -> str:
         """The end of a program's log."""

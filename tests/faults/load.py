@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import http.client
 import itertools
@@ -33,6 +34,7 @@ class Report:
     name: str
     key: str = ""
     image: str = ""
+    gzip: bool = False
     id: int | None = None
     answers: list[str] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -70,10 +72,13 @@ class Sender:
         headers = {"Authorization": f"Bearer {self.instance.token}", "Content-Type": "application/json"}
         if report.key:
             headers["Idempotency-Key"] = report.key
+        body = report.body
+        if report.gzip:
+            body, headers["Content-Encoding"] = gzip.compress(body, 1), "gzip"
         path = f"/api/v1/reports/?image={quote(report.image)}" if report.image else "/api/v1/reports/"
         began = time.monotonic()
         try:
-            self.connection.request("POST", path, report.body, headers)
+            self.connection.request("POST", path, body, headers)
             response = self.connection.getresponse()
             text = response.read()
         except (OSError, http.client.HTTPException):

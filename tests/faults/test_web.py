@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 import threading
+from contextlib import suppress
 
 import pytest
+
+from governance.local.instance import HOST
 
 from tests.faults.instance import WEB_TRAPS, Instance, wait_until
 from tests.faults.ledger import Ledger
@@ -62,6 +68,49 @@ def test_a_key_that_was_used_for_another_body_is_refused(instance: Instance, led
     ledger.reports.append(first)
     assert status == 422
     assert str(first.id) in document["detail"]
+
+
+def begin(instance: Instance, report: Report) -> socket.socket:
+    """Open a connection and send half of a report."""
+    head = [
+        "POST /api/v1/reports/ HTTP/1.1",
+        f"Host: {HOST}",
+        f"Authorization: Bearer {instance.token}",
+        f"Idempotency-Key: {report.key}",
+        f"Content-Length: {len(report.body)}",
+    ]
+    client = socket.create_connection((HOST, instance.port), timeout=20)
+    client.sendall("\r\n".join([*head, "", ""]).encode() + report.body[: len(report.body) // 2])
+    return client
+
+
+def test_half_a_report_is_not_taken_for_a_whole_one(instance: Instance, ledger: Ledger) -> None:
+    report = make_load_report()
+    report.key = "cut off on its way"
+    with begin(instance, report) as client:
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(4096).startswith(b"HTTP/1.1 400")
+    again(instance, ledger, report)
+
+
+def test_a_web_process_that_dies_in_the_middle_of_a_body_leaves_nothing(instance: Instance, ledger: Ledger) -> None:
+    report = make_load_report(findings=5_000)
+    report.key = "died in the middle"
+    with begin(instance, report) as client:
+        for process in instance.children("web"):
+            os.kill(process, signal.SIGKILL)
+        with suppress(ConnectionError):
+            assert client.recv(4096) == b""
+    again(instance, ledger, report)
+
+
+def again(instance: Instance, ledger: Ledger, report: Report) -> None:
+    """The whole report, sent again with the same key, is the first that is stored."""
+    sender = Sender(instance)
+    assert sender.deliver(report)
+    sender.close()
+    ledger.reports.append(report)
+    assert report.answers[-1] == "202"
 
 
 def test_stopping_the_web_process_under_load_loses_nothing(instance: Instance, ledger: Ledger) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.faults.instance import LEASE_SECONDS, Instance, wait_until
@@ -72,6 +74,45 @@ def test_a_report_that_kills_its_worker_is_put_aside_and_its_neighbours_are_done
     assert "died 3 times" in delivery["error"]
 
 
+def test_a_report_too_large_for_a_workers_memory_is_put_aside_and_its_neighbours_are_done(
+    instance: Instance, ledger: Ledger
+) -> None:
+    large = make_load_report()
+    large.gzip = True
+    large.body = large.body.replace(b"invented", (os.urandom(500).hex() + "x" * 40_000).encode() * 2_500, 1)
+    sender = Sender(instance)
+    instance.kill("worker")
+    instance.start_worker(WORKER_MEMORY_MB="256")
+    with ledger.load(threads=2):
+        assert sender.deliver(large), sender.wrong
+        wait_until(lambda: instance.is_final(large.id), "the large report is put aside", 60)
+    sender.close()
+    ledger.reports.append(large)
+    ledger.quarantined.add(int(large.id or 0))
+    instance.kill("worker")
+    instance.start_worker()
+    assert "memory" in instance.delivery(large.id)["error"]
+
+
+def test_a_worker_asked_to_stop_finishes_what_it_has_in_its_hands(instance: Instance, ledger: Ledger) -> None:
+    sender = Sender(instance)
+    instance.freeze("worker")
+    try:
+        for point in ("process.in_parse", "process.before_commit", "process.after_commit"):
+            marker = instance.lay("slow")
+            instance.start_worker("slow", f"{point}:sleep=1@{marker}", processes=1)
+            report = make_load_report()
+            assert sender.deliver(report)
+            ledger.reports.append(report)
+            wait_until(lambda marker=marker: not marker.exists(), f"somebody is at {point}")
+            instance.stop("slow")
+            delivery = instance.delivery(report.id)
+            assert (delivery["state"], delivery["attempts"]) == ("done", 1)
+    finally:
+        sender.close()
+        instance.thaw("worker")
+
+
 @pytest.mark.parametrize("point", ["process.after_parse", "process.before_commit"])
 def test_an_owner_who_returns_after_its_lease_changes_nothing(instance: Instance, ledger: Ledger, point: str) -> None:
     marker = instance.markers / "frozen"
@@ -89,6 +130,7 @@ def test_an_owner_who_returns_after_its_lease_changes_nothing(instance: Instance
     ledger.reports += [report, later]
     wait_until(lambda: instance.is_final(report.id), "another worker finished it", LEASE_SECONDS + 10)
     before = instance.delivery(report.id)
+    assert (before["state"], before["attempts"]) == ("done", 2)
     instance.thaw("sleeper")
     # It notices, and is of use again.
     instance.freeze("worker")

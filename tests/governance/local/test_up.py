@@ -311,7 +311,19 @@ def test_an_ordinary_user_can_run_it() -> None:
     try:
         if subprocess.run(["runuser", "-u", "nobody", "--", sys.executable, "-c", ""], check=False).returncode:
             pytest.skip("this Python cannot be reached by other users")
-        command = ["runuser", "-u", "nobody", "--", "env", f"PORTWARDEN_DATA={home / 'data'}", "PORT=0"]
+        command = [
+            "runuser",
+            "-u",
+            "nobody",
+            "--",
+            "env",
+            "-u",
+            "DATABASE_URL",
+            "-u",
+            "REDIS_URL",
+            f"PORTWARDEN_DATA={home / 'data'}",
+            "PORT=0",
+        ]
         command += [f"PYTHONPATH={ROOT}", "XDG_RUNTIME_DIR=", sys.executable, str(TINY)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd="/") as process:
             assert process.stdout
