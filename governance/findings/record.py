@@ -164,6 +164,7 @@ class Before:
     placed: bool
     details: bool
     state: str
+    named: bool  # scans elsewhere, or a record, that only one of the report's names led to
 
     tag: int | None = None
 
@@ -191,7 +192,9 @@ SELECT image.owners, CASE WHEN cardinality(image.failed_stages) > 0 THEN 'failed
      JOIN images_registry registry ON registry.id = repository.registry_id
     WHERE (registry.host, repository.name, tag.name) IN
           (SELECT * FROM unnest(%(hosts)s::text[], %(repositories)s::text[], %(tags)s::text[]))
-      AND tag.image_id = image.id AND tag.until IS NULL AND tag.since <= %(at)s)
+      AND tag.image_id = image.id AND tag.until IS NULL AND tag.since <= %(at)s),
+  EXISTS (SELECT FROM findings_scan WHERE named = ANY(%(names)s::text[]) AND named <> '' AND image_id <> image.id)
+    OR EXISTS (SELECT FROM images_image WHERE placeholder = ANY(%(names)s::text[]))
 FROM images_image image WHERE image.id = %(image)s FOR NO KEY UPDATE
 """
 
@@ -212,15 +215,16 @@ def _before(image: int, key: tuple[str, str, int], details: Contents, facts: Fac
                 "hosts": [tag.host for tag in tags],
                 "repositories": [tag.repository for tag in tags],
                 "tags": [tag.tag for tag in tags],
+                "names": facts.placeholders,
                 "at": facts.at,
             },
         )
-        owners, state, layered, finding_set, package_set, current, at, known = cursor.fetchone()
+        owners, state, layered, finding_set, package_set, current, at, known, named = cursor.fetchone()
     scan = (current[0], at, int(current[2]), int(current[3]) if current[3] else None) if current else None
     seen = [tuple(row) for row in known or []]
     placed = len(seen) == len(tags) and {(r.host, r.repository) for r in facts.references} <= {row[:2] for row in seen}
     return Before(
-        owners, finding_set, package_set, scan, seen, placed, layered, state, tag=seen[0][3] if seen else None
+        owners, finding_set, package_set, scan, seen, placed, layered, state, named, tag=seen[0][3] if seen else None
     )
 
 
@@ -240,23 +244,35 @@ def _identify(found: Resolved, image: ImageFacts, facts: Facts, before: Before) 
         platform = "/".join(part for part in (facts.os, facts.architecture, facts.variant) if part)
         for tag in facts.tags:
             observe_tag(by_name[tag.name].pk, tag.tag, platform, found.image, facts.at)
-        adopted = _adopt(found.image, facts.tags)
+        adopted = before.named and _adopt(found.image, facts.tags)
     rename(found.image)
     return bool(found.merged) or adopted
 
 
+DESCRIBE = """
+UPDATE images_image SET
+    built_at = coalesce(built_at, %(built_at)s::timestamptz), size = coalesce(size, %(size)s::bigint),
+    distro = coalesce(nullif(distro, ''), %(distro)s),
+    distro_version = coalesce(nullif(distro_version, ''), %(version)s),
+    end_of_life = coalesce(%(end_of_life)s::boolean, end_of_life),
+    top_layer_id = coalesce(top_layer_id, %(top_layer)s::bigint)
+WHERE id = %(image)s
+"""
+
+
 def _describe(image: int, facts: ImageFacts) -> None:
     """Fill in what is not known yet of the image itself."""
-    row = Image.objects.get(pk=image)
-    row.built_at = row.built_at or clean_time(facts.created)
-    row.size = row.size or clean_int(facts.size)
-    row.distro = row.distro or clean_text(facts.distro, 60)
-    row.distro_version = row.distro_version or clean_text(facts.distro_version, 60)
-    if facts.end_of_life is not None:
-        row.end_of_life = facts.end_of_life
-    if row.top_layer_id is None:
-        row.top_layer_id = store_layers(facts.diff_ids, facts.history)
-    row.save(update_fields=["built_at", "size", "distro", "distro_version", "end_of_life", "top_layer"])
+    row = {
+        "image": image,
+        "built_at": clean_time(facts.created),
+        "size": clean_int(facts.size),
+        "distro": clean_text(facts.distro, 60),
+        "version": clean_text(facts.distro_version, 60),
+        "end_of_life": facts.end_of_life,
+        "top_layer": store_layers(facts.diff_ids, facts.history),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(DESCRIBE, row)
 
 
 def _move_scans(into: int, gone: Sequence[int]) -> None:

@@ -102,11 +102,22 @@ def store_finding_set(found: Contents) -> int:
     """Store the set with its findings and counters; returns its id."""
     everything = found.suppressed | found.counted
     ids = finding_ids(everything)
-    grown = teach(pairs_of(match for match, _ in everything.values()))
+    grown = teach(apart(pairs_of(match for match, _ in everything.values())))
     pk = save_set(found.finding_hash, [ids[key] for key in found.counted], [ids[key] for key in found.suppressed])
     if grown:
         recount_groups(grown)
     return pk
+
+
+def apart(pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """The pairs that are not in one alias group yet, in one look: groups only grow, so the others need none."""
+    if not pairs:
+        return pairs
+    with connection.cursor() as cursor:
+        names = sorted({name for pair in pairs for name in pair})
+        cursor.execute("SELECT name, vulnerability_id FROM findings_advisory WHERE name = ANY(%s)", [names])
+        groups = dict(cursor.fetchall())
+    return {(left, right) for left, right in pairs if groups[left] != groups[right]}
 
 
 COUNT = """
@@ -149,11 +160,15 @@ RECOUNT = (
     " ARRAY(SELECT f.id FROM findings_finding f JOIN findings_advisory a ON a.id = f.advisory_id"
     "       WHERE a.vulnerability_id = ANY(%(groups)s))"
 )
+# Four counters in one number, the worst in the highest bits. Parentheses: << and | bind alike in SQL.
+RANK = (
+    "(least(s.critical, 32767)::bigint << 48) | (least(s.high, 65535)::bigint << 32)"
+    " | (least(s.medium, 65535)::bigint << 16) | least(s.low, 65535)::bigint"
+)
 CARRY = (
     "UPDATE images_image image SET critical = s.critical, high = s.high, medium = s.medium, low = s.low,"
     " unknown = s.unknown, fixable = s.fixable,"
-    " rank = least(s.critical, 32767)::bigint << 48 | least(s.high, 65535)::bigint << 32"
-    " | least(s.medium, 65535)::bigint << 16 | least(s.low, 65535)"
+    f" rank = {RANK}"
     " FROM findings_findingset s WHERE image.finding_set_id = s.id AND s.findings &&"
     " ARRAY(SELECT f.id FROM findings_finding f JOIN findings_advisory a ON a.id = f.advisory_id"
     "       WHERE a.vulnerability_id = ANY(%(groups)s))"

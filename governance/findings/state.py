@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection
 
 from governance.findings.models import Scan
-from governance.findings.sets import save_set
+from governance.findings.sets import RANK, save_set
 
 CHOOSE = """
 UPDATE findings_scan scan SET is_current = NOT scan.is_current
@@ -60,8 +60,7 @@ UPDATE images_image image SET
     critical = coalesce(s.critical, 0), high = coalesce(s.high, 0), medium = coalesce(s.medium, 0),
     low = coalesce(s.low, 0), unknown = coalesce(s.unknown, 0), fixable = coalesce(s.fixable, 0),
     suppressed = coalesce(cardinality(s.suppressed), 0),
-    rank = coalesce(least(s.critical, 32767)::bigint << 48 | least(s.high, 65535)::bigint << 32
-                    | least(s.medium, 65535)::bigint << 16 | least(s.low, 65535), 0),
+    rank = coalesce({rank}, 0),
     state = CASE
         WHEN fact.assessed_at IS NOT NULL AND cardinality(s.findings) > 0 THEN 'vulnerable'
         WHEN image.end_of_life AND fact.assessed_at IS NOT NULL THEN 'end_of_life'
@@ -74,7 +73,7 @@ FROM (SELECT %(image)s::bigint AS image, %(finding_set)s::bigint AS finding_set,
              %(runtime)s::timestamptz AS runtime_at, %(assessed_at)s::timestamptz AS assessed_at) fact
 LEFT JOIN findings_findingset s ON s.id = fact.finding_set
 WHERE image.id = fact.image
-"""
+""".format(rank=RANK)
 
 
 def refresh(images: Iterable[int]) -> None:

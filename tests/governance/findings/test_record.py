@@ -119,3 +119,15 @@ def test_two_advisories_of_one_vulnerability_are_one_line() -> None:
     deliver(grype)
     image = Image.objects.get()
     assert (image.critical, image.high, image.findings_total) == (1, 0, 1)
+
+
+def test_worst_first_means_critical_before_any_number_of_high() -> None:
+    critical = [make_vulnerability("CVE-2099-0001", Severity="CRITICAL")]
+    deliver(make_report("registry.example/a:1", config=digest_of("a"), vulnerabilities=critical))
+    many = [make_vulnerability(f"CVE-2099-1{number:03}") for number in range(300)]
+    deliver(make_report("registry.example/b:1", config=digest_of("b"), vulnerabilities=many))
+    low = [make_vulnerability("CVE-2099-0009", Severity="LOW")]
+    deliver(make_report("registry.example/c:1", config=digest_of("c"), vulnerabilities=low))
+    order = Image.objects.order_by("-rank").values_list("repository__name", flat=True)
+    assert list(order) == ["a", "b", "c"]
+    assert list(Image.objects.order_by("-rank").values_list("rank", flat=True)) == [1 << 48, 300 << 32, 1]
