@@ -61,7 +61,8 @@ class Counted:
         """At most 64 kB at a time."""
         try:
             chunk = self.source.read(min(size, CHUNK) if size > 0 else CHUNK)
-        except Exception as error:  # noqa: BLE001 (each server has errors of its own for a body that breaks off)
+        except Exception as error:
+            # Each server has errors of its own for a body that breaks off.
             raise cut_off(self.total) from error
         self.total += len(chunk)
         if self.total > settings.WIRE_LIMIT:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import django_filters as filters
 from django.db.models import Q, QuerySet
+from django_filters.filterset import FilterSet
 
 from governance.accounts.picker import team_ids
 from governance.web.widgets import YesNo, select
@@ -12,11 +13,11 @@ from scanning.models import Delivery
 STAGES = [("ci", "CI"), ("registry", "Registry"), ("runtime", "Runtime")]
 
 
-class DeliveryFilterSet(filters.FilterSet):
+class DeliveryFilterSet(FilterSet):
     """What the delivery list can be narrowed by."""
 
     q = filters.CharFilter(method="by_text", label="Search", max_length=200)
-    state = filters.MultipleChoiceFilter(choices=Delivery.State.choices, label="State")
+    state = filters.MultipleChoiceFilter(choices=Delivery.State.choices, distinct=False, label="State")
     stage = filters.ChoiceFilter(choices=STAGES, label="Stage", empty_label="Any stage", widget=select())
     team = filters.CharFilter(method="by_team", label="Team", max_length=100)
     demo = filters.BooleanFilter(field_name="is_demo", label="Demo data", widget=YesNo())

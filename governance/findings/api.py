@@ -87,7 +87,7 @@ class VulnerabilityViewSet(mixins.ListModelMixin, GenericViewSet[Vulnerability])
         """What none of the caller's images has is not theirs to see."""
         if not self.restricted:
             return Vulnerability.objects.all()
-        return Vulnerability.objects.filter(pk__in=vulnerabilities_of(self.images()))
+        return Vulnerability.objects.filter(pk__in=vulnerabilities_of(self.images())[0])
 
     @extend_schema(responses=VulnerabilityDetail)
     def retrieve(self, request: Request, pk: str) -> Response:

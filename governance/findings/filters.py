@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import django_filters as filters
 from django.db.models import Q, QuerySet
+from django_filters.filterset import FilterSet
 
 from governance.findings.models import Finding, Package, Vulnerability
 from governance.findings.search import ADVISORY, IDENTIFIER, vulnerability_ids
@@ -12,7 +13,7 @@ from governance.web.widgets import select
 SEVERITIES = [("5", "Critical"), ("4", "High"), ("3", "Medium"), ("2", "Low"), ("0", "Unknown")]
 
 
-class VulnerabilityFilterSet(filters.FilterSet):
+class VulnerabilityFilterSet(FilterSet):
     """What the vulnerability list can be narrowed by. The scope (`team`) is the view's: it says whose images count."""
 
     q = filters.CharFilter(method="by_text", label="Search", max_length=200)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,11 +11,12 @@ from django.db import connection
 from django.db.models import Count, QuerySet
 
 from governance.findings.models import Finding, FindingSet, PackageSet, Scan, Vulnerability
+from governance.findings.search import having
 from governance.findings.sets import places_of
 from governance.images.models import Image
 
 # A narrowed list looks at this many images, worst first.
-LOOKED_AT = 1_000
+LOOKED_AT = 300
 # Images are counted up to this in a list: enough to see what is common, and a page must not wait for more.
 COUNTED = 100
 GROUPED = 10_000
@@ -23,24 +24,25 @@ GROUPED = 10_000
 
 def images_with(images: QuerySet[Image], findings: Sequence[int]) -> QuerySet[Image]:
     """Images that hold any of these findings."""
-    if not findings:
-        return images.none()
-    return images.filter(finding_set__in=FindingSet.objects.filter(findings__overlap=list(findings)))
+    return images.filter(having(list(findings)))
 
 
-def vulnerabilities_of(images: QuerySet[Image]) -> list[int]:
-    """Vulnerabilities of the worst of these images (up to a thousand of them)."""
-    worst = images.order_by("-rank", "-pk").values("finding_set")[:LOOKED_AT]
-    sql, parameters = worst.query.sql_with_params()
+def vulnerabilities_of(images: QuerySet[Image]) -> tuple[dict[int, int], bool]:
+    """{vulnerability: how many images have it} among the 300 worst of these images, and whether that is all of them."""
+    worst = images.order_by("-rank", "-pk").values_list("pk", "finding_set")[: LOOKED_AT + 1]
+    sets = Counter(finding_set for _, finding_set in list(worst)[:LOOKED_AT] if finding_set)
+    complete = len(worst) <= LOOKED_AT
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT advisory.vulnerability_id FROM findings_finding finding"  # noqa: S608 (Django's own SQL)
-            " JOIN findings_advisory advisory ON advisory.id = finding.advisory_id WHERE finding.id IN ("
-            "SELECT DISTINCT unnest(findings) FROM findings_findingset"
-            f" WHERE id IN (SELECT DISTINCT * FROM ({sql}) worst))",
-            parameters,
+            "SELECT vulnerability, sum(amount)::int FROM ("
+            " SELECT DISTINCT advisory.vulnerability_id AS vulnerability, held.id, held.amount FROM ("
+            "  SELECT s.id, given.amount, unnest(s.findings) AS finding FROM findings_findingset s"
+            "  JOIN unnest(%s::bigint[], %s::int[]) AS given(id, amount) ON given.id = s.id) held"
+            " JOIN findings_finding finding ON finding.id = held.finding"
+            " JOIN findings_advisory advisory ON advisory.id = finding.advisory_id) line GROUP BY 1",
+            [list(sets), list(sets.values())],
         )
-        return [pk for (pk,) in cursor.fetchall()]
+        return dict(cursor.fetchall()), complete
 
 
 def count_images(images: QuerySet[Image], rows: Iterable[Vulnerability]) -> dict[int, int]:
@@ -120,21 +122,21 @@ def _add_places(images: Sequence[Image], shown: dict[int, Held]) -> None:
         ]
 
 
-def by_repository(images: QuerySet[Image]) -> list[dict[str, Any]]:
-    """[{repository, host, name, images}] of at most ten thousand images, most images first."""
+def by_repository(images: QuerySet[Image]) -> tuple[list[dict[str, Any]], int, bool]:
+    """[{repository, host, name, images}], most images first; how many images that are, and whether those are all."""
     some = images.order_by().values("pk")[:GROUPED]
     rows = Image.objects.filter(pk__in=some).values("repository", "repository__registry__host", "repository__name")
-    return list(rows.annotate(images=Count("pk")).order_by("-images", "repository__name")[:50])
+    groups = list(rows.annotate(images=Count("pk")).order_by("-images", "repository__name"))
+    total = sum(group["images"] for group in groups)
+    return groups, total, total < GROUPED
 
 
 def seen_findings(images: QuerySet[Image], ids: Sequence[int]) -> set[int]:
     """Those of the findings that any of these images (the 500 worst) has."""
     worst = images.order_by("-rank", "-pk").values("finding_set")[:500]
     found: set[int] = set()
-    for held in FindingSet.objects.filter(pk__in=list(worst.values_list("finding_set", flat=True))).values_list(
-        "findings"
-    ):
-        found.update(held[0])
+    for (held,) in FindingSet.objects.filter(pk__in=worst).values_list("findings"):
+        found.update(held)
     return found & set(ids)
 
 

@@ -6,8 +6,10 @@ Each way leads through an index to a short list of ids, so that a fleet of a mil
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.lookups import IsNull
 
 from governance.findings.models import Advisory, Finding, FindingSet, Package, PackageSet
 from governance.images.models import Image, Manifest, Repository, Tag
@@ -28,9 +30,8 @@ def search_images(images: QuerySet[Image], text: str) -> QuerySet[Image]:
     if not word:
         return images
     if IDENTIFIER.fullmatch(word) or ADVISORY.fullmatch(word):
-        if groups := vulnerability_ids(word):
-            return images.filter(finding_set__in=sets_with(groups))
-        return images.none()
+        named = Finding.objects.filter(advisory__vulnerability__in=vulnerability_ids(word))
+        return images.filter(having(list(named.values_list("pk", flat=True))))
     if digest := DIGEST.fullmatch(word.lower().rpartition("@")[2]):
         return images.filter(by_digest(digest[1] or "", digest[2]) | by_name(word))
     return images.filter(by_name(word))
@@ -43,10 +44,24 @@ def vulnerability_ids(identifier: str) -> list[int]:
     return list(Advisory.objects.filter(name__in=spellings).values_list("vulnerability", flat=True).distinct())
 
 
-def sets_with(groups: list[int]) -> QuerySet[FindingSet]:
-    """Finding sets that hold any finding of these vulnerabilities."""
-    ids = list(Finding.objects.filter(advisory__vulnerability__in=groups).values_list("pk", flat=True))
-    return FindingSet.objects.filter(findings__overlap=ids) if ids else FindingSet.objects.none()
+def having(findings: list[int]) -> Q:
+    """Images whose finding set holds any of these findings."""
+    if not findings:
+        return Q(pk__in=[])
+    return through("finding_set", FindingSet.objects.filter(findings__overlap=findings))
+
+
+def through(column: str, holding: QuerySet[Any]) -> Q:
+    """Images whose `column` points into `holding`, put so that neither a rare nor a common thing is slow.
+
+    A short list is handed over as it is, so that the planner goes from the list to the images. Where it is long, a page
+    is full after a few rows in whatever order, so each row is tested as it comes; a scalar subquery, because the
+    planner would make an EXISTS a join or a hash of everything.
+    """
+    some = list(holding.order_by().values_list("pk", flat=True)[: SHORT + 1])
+    if len(some) <= SHORT:
+        return Q(**{f"{column}__in": some})
+    return Q(IsNull(Subquery(holding.filter(pk=OuterRef(column)).values("pk")[:1]), False))
 
 
 def by_digest(algorithm: str, begin: str) -> Q:
@@ -61,38 +76,30 @@ def by_digest(algorithm: str, begin: str) -> Q:
 def by_name(word: str) -> Q:
     """Repositories with `word` in their name (`name:tag` narrows to a tag), or images that contain a package so called."""
     path, colon, tag = word.partition("@")[0].rpartition(":")
-    if colon and "/" not in tag and (tagged := _tagged(path, tag)) is not None:
-        return tagged
-    return Q(repository__in=_repositories(word)) | _with_package(word)
+    if colon and "/" not in tag:
+        return _tagged(_repositories(path), tag)
+    return through("repository", _repositories(word)) | _with_package(word)
 
 
-def _repositories(word: str) -> list[int]:
-    """Ids of repositories by a part of `host/name`."""
+def _repositories(word: str) -> QuerySet[Repository]:
+    """Repositories by a part of `host/name`."""
     host, slash, rest = word.partition("/")
     named = Q(name__icontains=word) | Q(registry__host__icontains=word)
     if slash and rest:
         named |= Q(registry__host__iendswith=host, name__istartswith=rest)
-    return list(Repository.objects.filter(named).order_by().values_list("pk", flat=True)[:20_000])
+    return Repository.objects.filter(named)
 
 
-def _tagged(path: str, tag: str) -> Q | None:
-    """Images to which a tag of these repositories points or pointed; None if no repository is called so."""
-    repositories = _repositories(path)
-    if not repositories:
-        return None
-    tags = Tag.objects.filter(repository__in=repositories)
-    tags = tags.filter(name__startswith=tag) if tag else tags
+def _tagged(repositories: QuerySet[Repository], tag: str) -> Q:
+    """Images to which a tag of these repositories points or pointed."""
+    some = list(repositories.values_list("pk", flat=True)[:SHORT])
+    tags = Tag.objects.filter(repository__in=some, name__startswith=tag)
     return Q(pk__in=list(tags.order_by().values_list("image", flat=True).distinct()[:20_000]))
 
 
 def _with_package(name: str) -> Q:
-    """Images whose package list, or whose findings, hold a package of exactly this name."""
+    """Images whose package list holds a package of exactly this name."""
     packages = list(Package.objects.filter(name=name).values_list("pk", flat=True)[:20_000])
     if not packages:
         return Q(pk__in=[])
-    holding = PackageSet.objects.filter(packages__overlap=packages)
-    some = list(holding.order_by().values_list("pk", flat=True)[: SHORT + 1])
-    if len(some) <= SHORT:
-        return Q(package_set__in=some)
-    # So common that a page is full after a few rows, whatever the order: test each row as it comes.
-    return Q(Exists(holding.filter(pk=OuterRef("package_set"))))
+    return through("package_set", PackageSet.objects.filter(packages__overlap=packages))

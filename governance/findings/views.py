@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.functional import cached_property
 from django.views import View
 
 from governance.accounts.permissions import viewer_of
@@ -25,7 +27,7 @@ from governance.findings.fleet import (
 )
 from governance.findings.models import Advisory, Finding, Vulnerability
 from governance.images.models import Image
-from governance.web.keyset import Page, bounded_count, paginate
+from governance.web.keyset import Page, paginate
 from governance.web.views import ListPage, render_page
 
 MOST_FINDINGS = 2_000
@@ -48,19 +50,25 @@ class VulnerabilityList(ListPage):
 
     def queryset(self) -> QuerySet[Vulnerability]:
         """Everything for those who see everything, else what the images in scope have."""
-        if not self.narrow:
+        if self.found is None:
             return Vulnerability.objects.all()
-        return Vulnerability.objects.filter(pk__in=vulnerabilities_of(images_in_scope(self.request)))
+        ids = RawSQL("SELECT unnest(%s::bigint[])", [list(self.found[0])])  # noqa: S611 (the ids are a parameter)
+        return Vulnerability.objects.filter(pk__in=ids)
 
-    @property
-    def narrow(self) -> bool:
-        """Not all images are in scope."""
-        return teams_of(viewer_of(self.request)) is not None or picked_teams(self.request) is not None
+    @cached_property
+    def found(self) -> tuple[dict[int, int], bool] | None:
+        """Which vulnerabilities the images in scope have; None where all images are in scope."""
+        if teams_of(viewer_of(self.request)) is None and picked_teams(self.request) is None:
+            return None
+        return vulnerabilities_of(images_in_scope(self.request))
 
     def extra(self, page: Page) -> dict[str, Any]:
         """How many images have each."""
-        counts = count_images(images_in_scope(self.request), page.rows)
-        return {"images": counts, "counted": COUNTED, "looked_at": LOOKED_AT if self.narrow else 0}
+        if self.found is None:
+            counts = count_images(images_in_scope(self.request), page.rows)
+            return {"images": counts, "counted": COUNTED, "looked_at": 0}
+        counts, complete = self.found
+        return {"images": counts, "counted": LOOKED_AT, "looked_at": 0 if complete else LOOKED_AT}
 
 
 class VulnerabilityPage(View):
@@ -75,7 +83,7 @@ class VulnerabilityPage(View):
         findings = findings_of(row)
         images = images_with(images_in_scope(request), list(findings))
         page = paginate(images, ("-rank", "-id"), 25, request.GET.get("cursor", ""))
-        restricted = teams_of(viewer_of(request)) is not None
+        restricted = not getattr(viewer_of(request), "sees_everything", False)
         if restricted and not page.rows and not picked_teams(request):
             raise Http404
         seen = seen_findings(images, list(findings)) if restricted else set(findings)
@@ -93,13 +101,13 @@ def findings_of(row: Vulnerability) -> dict[int, Finding]:
 
 def answer(page: Page, images: QuerySet[Image], held: dict[int, Held]) -> dict[str, Any]:
     """Which images have it."""
-    total, exact = (len(page.rows), True) if not (page.newer or page.older) else bounded_count(images)
+    groups, total, exact = by_repository(images) if page.rows else ([], 0, True)
     return {
         "page": page,
         "total": total,
         "exact": exact,
         "rows": [(image, held[image.pk]) for image in page.rows],
-        "repositories": by_repository(images) if page.rows else [],
+        "repositories": groups[:50],
     }
 
 

@@ -8,6 +8,7 @@ import django_filters as filters
 from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django_filters.filterset import FilterSet
 
 from governance.accounts.picker import team_ids
 from governance.findings.search import search_images
@@ -35,13 +36,13 @@ def place_filter(stage: str, state: str) -> Q:
     }[state]
 
 
-class ImageFilterSet(filters.FilterSet):
+class ImageFilterSet(FilterSet):
     """What the image list can be narrowed by; everything is in the URL."""
 
     q = filters.CharFilter(method="by_text", label="Search", max_length=300)
     repository = filters.CharFilter(method="by_repository", label="Repository", max_length=400)
     team = filters.CharFilter(method="by_team", label="Team", max_length=100)
-    state = filters.MultipleChoiceFilter(choices=Image.State.choices, label="State")
+    state = filters.MultipleChoiceFilter(choices=Image.State.choices, distinct=False, label="State")
     severity = filters.ChoiceFilter(
         choices=SEVERITIES, method="by_severity", label="Has", empty_label="Any severity", widget=select()
     )

@@ -49,7 +49,7 @@ def paginate(queryset: QuerySet[Any], order: Sequence[str], size: int, cursor: s
     NULLs come last in either direction, as in an index declared `DESC NULLS LAST`; a page never needs an OFFSET.
     """
     backwards, values = decode(cursor, len(order)) if cursor else (False, [])
-    rows = queryset.order_by(*(_term(name, backwards) for name in order))
+    rows = queryset.order_by(*(_term(queryset, name, backwards) for name in order))
     if values:
         try:
             rows = rows.filter(_beyond(order, values, backwards))
@@ -69,10 +69,12 @@ def paginate(queryset: QuerySet[Any], order: Sequence[str], size: int, cursor: s
     )
 
 
-def _term(name: str, backwards: bool) -> Any:
+def _term(queryset: QuerySet[Any], name: str, backwards: bool) -> Any:
     descending = name.startswith("-") != backwards
-    column = F(name.lstrip("-"))
-    if name.lstrip("-") in ("pk", "id"):
+    word = name.lstrip("-")
+    column = F(word)
+    if word == "pk" or not getattr(queryset.model._meta.get_field(word), "null", False):
+        # A plain order for what is never NULL: PostgreSQL takes an index only if its NULLS FIRST or LAST is the same.
         return column.desc() if descending else column.asc()
     if backwards:
         return column.desc(nulls_first=True) if descending else column.asc(nulls_first=True)

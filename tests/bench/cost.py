@@ -7,11 +7,13 @@ import statistics
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import orjson
 from django.db import connection, transaction
 
+from scanning import pool
 from scanning.body import receive
 from scanning.deliveries import Envelope, accept, claim
 from scanning.ingest import process
@@ -19,7 +21,6 @@ from scanning.models import Delivery
 from tests.bench.documents import USUAL, for_image, report
 
 ROUNDS = 40
-FINISHING = 'UPDATE "scanning_delivery"'
 
 
 class Statements:
@@ -35,8 +36,10 @@ class Statements:
     @property
     def finishing(self) -> int:
         """How many the finishing transaction has: it begins with the update of the delivery and is the last."""
-        first = next(number for number, sql in enumerate(self.sent) if sql.startswith(FINISHING))
-        return len(self.sent) - first
+        plain = [sql.replace('"', "") for sql in self.sent]
+        return len(plain) - max(
+            number for number, sql in enumerate(plain) if sql.startswith("UPDATE scanning_delivery")
+        )
 
 
 @contextmanager
@@ -75,9 +78,12 @@ def take(body: bytes, steps: dict[str, list[float]]) -> Statements:
 def series(bodies: list[bytes]) -> dict[str, Any]:
     """Medians of each step, and the statements of the last round."""
     steps: dict[str, list[float]] = {"accept": [], "claim": [], "process": []}
-    loads = [milliseconds(lambda: orjson.loads(bodies[0])) for _ in range(ROUNDS)]
-    commits = [milliseconds(one_commit) for _ in range(ROUNDS)]
-    statements = [take(body, steps) for body in bodies][-1]
+    loads, commits, statements = [], [], Statements()
+    for body in bodies:
+        # In turn, so that a busy moment of the machine and a cold cache meet all of them alike.
+        loads.append(milliseconds(partial(orjson.loads, body)))
+        commits.append(milliseconds(one_commit))
+        statements = take(body, steps)
     found = {f"{name}_ms": statistics.median(times) for name, times in steps.items()}
     load, commit = statistics.median(loads), statistics.median(commits)
     return found | {
@@ -92,6 +98,8 @@ def series(bodies: list[bytes]) -> dict[str, Any]:
 
 def measure() -> dict[str, Any]:
     """Steady state: findings known, image new; the same with a set that nobody had; the same image again."""
+    # As a worker's connection is set up.
+    getattr(pool, "keep_plans", bool)()
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE bench_commit (n int)")
     template = report(USUAL)

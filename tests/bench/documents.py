@@ -10,11 +10,10 @@ import orjson
 
 SEVERITIES = ("LOW", "MEDIUM", "MEDIUM", "HIGH", "LOW", "MEDIUM", "HIGH", "LOW", "CRITICAL", "MEDIUM")
 STATUSES = ("fixed", "affected", "fixed", "fix_deferred", "will_not_fix")
-WORDS = (
-    "attacker remote buffer memory crafted request header length integer overflow parser certificate stream archive"
-    " heap stack pointer session token cache upstream kernel module frame packet decoder socket before after allows"
-    " denial service execution arbitrary code privilege escalation disclosure when through missing improper validation"
-).split()
+TEXT = """attacker remote buffer memory crafted request header length integer overflow parser certificate stream archive
+heap stack pointer session token cache upstream kernel module frame packet decoder socket before after allows denial
+service execution arbitrary code privilege escalation disclosure when through missing improper validation"""
+WORDS = TEXT.split()
 # Texts of the same length, so that a body for another image is made by replacing them.
 CONFIG, OWN_LAYER, TAG, TIME = (
     f"sha256:{'3' * 64}",
@@ -139,7 +138,9 @@ def vulnerability(number: int, size: Size, layers: list[str]) -> dict[str, Any]:
         "CweIDs": ["CWE-125"],
         "VendorSeverity": {"nvd": 3, "redhat": 2, "ubuntu": 2},
         "CVSS": {source: {"V3Vector": vector, "V3Score": 7.5} for source in ("nvd", "redhat")},
-        "References": [f"https://git.bench.example/commit/{digest((cve, step))[7:47]}" for step in range(size.references)],
+        "References": [
+            f"https://git.bench.example/commit/{digest((cve, step))[7:47]}" for step in range(size.references)
+        ],
         "PublishedDate": "2026-08-01T10:15:00Z",
         "LastModifiedDate": "2026-08-10T10:15:00Z",
     }

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
@@ -33,12 +32,11 @@ class Ground:
 
     def environment(self, name: str) -> dict[str, str]:
         """Settings of a Portwarden on the database `name`."""
-        parts = urlsplit(self.database)
         return {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "governance.settings",
             "SECRET_KEY": secrets.token_urlsafe(48),
-            "DATABASE_URL": urlunsplit(parts._replace(path=f"/{name}")),
+            "DATABASE_URL": self.database.replace("/postgres?", f"/{name}?", 1),
             "REDIS_URL": self.broker,
             "PORTWARDEN_DATA": str(self.directory),
             "STATIC_ROOT": str(self.directory / "static"),

@@ -59,20 +59,14 @@ def copy(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any
             into.write_row((*row, *rest))
 
 
-def select(model: type[Model], columns: dict[str, str], source: str, **values: Any) -> None:
+def select(model: type[Model], columns: dict[str, str], source: str = "fact") -> None:
     """Write rows that the database computes: `INSERT INTO model (columns) SELECT expressions FROM source`."""
     fixed = defaults(model, list(columns))
     names = sql.SQL(", ").join(map(sql.Identifier, [*columns, *fixed]))
-    expressions = [sql.SQL(text) for text in columns.values()] + [
-        sql.SQL("'{}'") if isinstance(value, list) else sql.Literal(value) for value in fixed.values()
-    ]
-    statement = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(
-        sql.Identifier(model._meta.db_table), names, sql.SQL(", ").join(expressions), sql.SQL(source)
-    )
-    filled = {name: sql.Literal(value) for name, value in values.items()}
-    text = statement.as_string(connection.connection)
+    literals = ["'{}'" if isinstance(value, list) else sql.Literal(value).as_string() for value in fixed.values()]
+    into = sql.SQL("INSERT INTO {} ({}) SELECT ").format(sql.Identifier(model._meta.db_table), names).as_string()
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL(text.replace("{{", "{").replace("}}", "}")).format(**filled) if filled else text)
+        cursor.execute(f"{into} {', '.join([*columns.values(), *literals])} FROM {source}")
 
 
 def catalogue() -> list[tuple[int, int, int, bool]]:
@@ -91,7 +85,10 @@ def catalogue() -> list[tuple[int, int, int, bool]]:
     copy(
         Package,
         ["id", "key", "type", "namespace", "name", "version"],
-        ((n, key(f"package {n}"), "deb", "debian", f"lib{n % 4_000}", f"{n % 9}.{n // 4_000}-1") for n in range(1, PACKAGES + 1)),
+        (
+            (n, key(f"package {n}"), "deb", "debian", f"lib{n % 4_000}", f"{n % 9}.{n // 4_000}-1")
+            for n in range(1, PACKAGES + 1)
+        ),
     )
     findings = []
     for _ in range(FINDINGS):
@@ -149,25 +146,31 @@ def package_sets(amount: int) -> None:
     def rows() -> Iterable[tuple[Any, ...]]:
         for number in range(1, amount + 1):
             ids = sorted(DICE.sample(range(1, PACKAGES + 1), PACKAGES_EACH))
-            yield number, key(f"packages {number}"), ids, packer.compress(msgspec.json.encode([(pk, 1, "") for pk in ids]))
+            yield (
+                number,
+                key(f"packages {number}"),
+                ids,
+                packer.compress(msgspec.json.encode([(pk, 1, "") for pk in ids])),
+            )
 
     copy(PackageSet, ["id", "hash", "packages", "places"], rows())
 
 
-# What the database computes for image number `g`; `r` is its repository, `b` its build there, `s` its sets.
-SOURCE = (
-    "(SELECT g, 1 + (g - 1) %% {repositories} AS r, (g - 1) / {repositories} AS b,"
-    " 1 + (((g - 1) %% {repositories}) * 3 + (g - 1) / {repositories} / {per_set}) %% {sets} AS s,"
-    " {now}::timestamptz - make_interval(mins => (({images} - g) * 1000000::bigint / {images})::int) AS at"
-    " FROM generate_series(1, {images}) g) fact"
-)
+# A row per image: number, repository, build there, sets, time (over the last two years, evenly).
+FACTS = """
+CREATE TEMPORARY TABLE fact AS
+SELECT g, 1 + (g - 1) %% %(repositories)s AS r, (g - 1) / %(repositories)s AS b,
+       1 + ((g - 1) %% %(repositories)s * 3 + (g - 1) / %(repositories)s / %(per_set)s) %% %(sets)s AS s,
+       %(now)s::timestamptz - make_interval(mins => ((%(images)s - g) * 1000000::bigint / %(images)s)::int) AS at
+FROM generate_series(1, %(images)s) g
+"""
 RANK = (
     "least(s.critical, 32767)::bigint << 48 | least(s.high, 65535)::bigint << 32"
     " | least(s.medium, 65535)::bigint << 16 | least(s.low, 65535)"
 )
 STATE = (
-    "CASE WHEN cardinality(s.findings) > 0 THEN 'vulnerable' WHEN fact.g %% 5 = 0 THEN 'stale'"
-    " WHEN fact.g %% 7 = 0 THEN 'failed' ELSE 'clean' END"
+    "CASE WHEN cardinality(s.findings) > 0 THEN 'vulnerable' WHEN fact.b % 5 = 0 THEN 'stale'"
+    " WHEN fact.b % 7 = 0 THEN 'failed' ELSE 'clean' END"
 )
 
 
@@ -187,11 +190,17 @@ def people(repositories: int) -> None:
     )
 
 
-def images(source: str, repositories: int, amount: int, values: dict[str, Any]) -> None:
+def images(amount: int) -> None:
     """Layers and images."""
     select(
         LayerNode,
-        {"id": "g", "chain_id": digest("'base ' || g"), "parent_id": "nullif(g - 1, 0)", "diff_id": digest("'b ' || g"), "depth": "g"},
+        {
+            "id": "g",
+            "chain_id": digest("'base ' || g"),
+            "parent_id": "nullif(g - 1, 0)",
+            "diff_id": digest("'b ' || g"),
+            "depth": "g",
+        },
         f"generate_series(1, {BASES}) g",
     )
     select(
@@ -199,14 +208,14 @@ def images(source: str, repositories: int, amount: int, values: dict[str, Any]) 
         {
             "id": f"{BASES} + g",
             "chain_id": digest("'chain ' || g"),
-            "parent_id": f"1 + g %% {BASES}",
+            "parent_id": f"1 + g % {BASES}",
             "diff_id": digest("'diff ' || g"),
-            "depth": f"2 + g %% {BASES}",
+            "depth": f"2 + g % {BASES}",
             "created_by": "'COPY app /app # buildkit'",
         },
         f"generate_series(1, {amount}) g",
     )
-    name = "'registry.bench.example/group-' || r %% 50 || '/service-' || lpad(r::text, 5, '0') || ':build-' || b"
+    name = "'registry.bench.example/group-' || r % 50 || '/service-' || lpad(r::text, 5, '0') || ':build-' || b"
     select(
         Image,
         {
@@ -223,29 +232,32 @@ def images(source: str, repositories: int, amount: int, values: dict[str, Any]) 
             "distro_version": "'12.11'",
             "reference": name,
             "repository_id": "r",
-            "owners": f"ARRAY[r %% {TEAMS} + 1]::bigint[]",
+            "owners": f"ARRAY[r % {TEAMS} + 1]::bigint[]",
             "state": STATE,
             "finding_set_id": "s.id",
             "package_set_id": "s.id",
             **{column: f"s.{column}" for column in ("critical", "high", "medium", "low", "unknown", "fixable")},
             "rank": RANK,
             "ci_at": "at",
-            "registry_at": "CASE WHEN fact.g %% 2 = 0 THEN at + interval '1 hour' END",
+            "registry_at": "CASE WHEN fact.b % 2 = 0 THEN at + interval '1 hour' END",
         },
-        f"{source} JOIN findings_findingset s ON s.id = fact.s",
-        **values,
+        "fact JOIN findings_findingset s ON s.id = fact.s",
     )
 
 
-def names(source: str, values: dict[str, Any]) -> None:
+def names() -> None:
     """Manifests, placements, tags."""
     select(
         Manifest,
-        {"digest": digest("'manifest ' || g"), "image_id": "g", "kind": "'manifest'", "source": "'grype config'", "first_seen": "at"},
-        source,
-        **values,
+        {
+            "digest": digest("'manifest ' || g"),
+            "image_id": "g",
+            "kind": "'manifest'",
+            "source": "'grype config'",
+            "first_seen": "at",
+        },
     )
-    select(Placement, {"image_id": "g", "repository_id": "r", "first_seen": "at"}, source, **values)
+    select(Placement, {"image_id": "g", "repository_id": "r", "first_seen": "at"})
     select(
         Tag,
         {
@@ -256,39 +268,38 @@ def names(source: str, values: dict[str, Any]) -> None:
             "since": "at",
             "last_seen": "at",
         },
-        source,
-        **values,
     )
 
 
-def scans(source: str, amount: int, values: dict[str, Any]) -> None:
+def scans(amount: int) -> None:
     """A delivery and a scan per image from CI, and for every second one from the registry."""
-    result = '{"entries": 340, "findings": 340, "packages": 300, "by_severity": {"critical": 12, "high": 60}, "reasons": []}'
+    result = (
+        '{"entries": 340, "findings": 340, "packages": 300, "by_severity": {"critical": 12, "high": 60}, "reasons": []}'
+    )
     for stage, scanner, step, offset in (("ci", "trivy", 1, 0), ("registry", "grype", 2, amount)):
-        where = f"{source} WHERE g %% {step} = 0"
+        where = f"fact WHERE b % {step} = 0"
         select(
             Delivery,
             {
                 "id": f"g + {offset}",
                 "source": "'token:1'",
                 "key": f"'{stage} ' || g",
-                "team_id": f"r %% {TEAMS} + 1",
-                "image": "'registry.bench.example/group-' || r %% 50 || '/service-' || lpad(r::text, 5, '0')",
+                "team_id": f"r % {TEAMS} + 1",
+                "image": "'registry.bench.example/group-' || r % 50 || '/service-' || lpad(r::text, 5, '0')",
                 "stage": f"'{stage}'",
                 "body_sha256": "sha256(g::text::bytea)",
                 "wire_bytes": "1000000",
                 "raw_bytes": "1000000",
                 "received_at": "at",
-                "state": "CASE WHEN g %% 500 = 0 THEN 'quarantined' ELSE 'done' END",
+                "state": "CASE WHEN g % 500 = 0 THEN 'quarantined' ELSE 'done' END",
                 "finished_at": "at",
                 "format": f"'{scanner}'",
                 "scanner": f"'{scanner}'",
                 "kind": "'vulnerability'",
                 "scanned_at": "at",
-                "result": f"'{result}'::jsonb".replace("{", "{{").replace("}", "}}"),
+                "result": f"'{result}'::jsonb",
             },
             where,
-            **values,
         )
         select(
             Scan,
@@ -307,5 +318,66 @@ def scans(source: str, amount: int, values: dict[str, Any]) -> None:
                 "is_current": "true",
             },
             where,
-            **values,
         )
+
+
+def settle() -> None:
+    """Sequences behind the numbers given, statistics as after some days of autovacuum."""
+    with connection.cursor() as cursor:
+        for model in (Team, Registry, Repository, Vulnerability, Advisory, Package, Finding, FindingSet, PackageSet):
+            _advance(cursor, model)
+        for model in (LayerNode, Image, Delivery):
+            _advance(cursor, model)
+        cursor.execute("SET maintenance_work_mem = '256MB'")
+        cursor.execute("VACUUM ANALYZE")
+
+
+def _advance(cursor: Any, model: type[Model]) -> None:
+    table = model._meta.db_table
+    cursor.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")  # noqa: S608
+
+
+def sizes() -> dict[str, int]:
+    """Bytes on disk of each of our tables with its indexes."""
+    found: dict[str, int] = {}
+    with connection.cursor() as cursor:
+        for model in apps.get_models():
+            cursor.execute("SELECT pg_total_relation_size(%s)", [model._meta.db_table])
+            found[model._meta.db_table] = int(cursor.fetchone()[0])
+    return found
+
+
+def measure(images_wanted: str) -> dict[str, Any]:
+    """Write the fleet; how long it took and what it takes on disk."""
+    amount, began = int(images_wanted), time.monotonic()
+    repositories, sets = max(10, amount // BUILDS), max(30, amount * 3 // 100)
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
+        cursor.execute("SET synchronous_commit = off")
+    findings = catalogue()
+    finding_sets(sets, findings)
+    package_sets(sets)
+    people(repositories)
+    values = {
+        "images": amount,
+        "repositories": repositories,
+        "sets": sets,
+        "per_set": BUILDS_PER_SET,
+        "now": timezone.now(),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(FACTS, values)
+    images(amount)
+    names()
+    scans(amount)
+    settle()
+    bytes_of = sizes()
+    # The bodies and their deliveries are the inbox, kept for a time; everything else is the inventory.
+    inventory = sum(size for table, size in bytes_of.items() if not table.startswith("scanning_"))
+    return {
+        "images": amount,
+        "seconds": time.monotonic() - began,
+        "bytes_per_image": inventory / amount,
+        "bytes_per_delivery": bytes_of["scanning_delivery"] / (amount * 1.5),
+        "tables": {table: size / amount for table, size in bytes_of.items() if size > amount},
+    }

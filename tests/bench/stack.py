@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import itertools
 import statistics
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ import psycopg
 
 from governance.local.datadir import DataDirectory
 from governance.local.instance import HOST, free_port, programs
-from governance.local.process import start, stop
+from governance.local.process import Program, start, stop
 from tests.bench.documents import USUAL, for_image, report
 from tests.bench.ground import Ground, manage
 
@@ -43,7 +44,7 @@ class Sent:
         """One answer."""
         with self.lock:
             self.statuses[status] = self.statuses.get(status, 0) + 1
-            if status < 300:  # noqa: PLR2004 (taken)
+            if status < 300:
                 self.seconds.append(seconds)
 
 
@@ -82,7 +83,7 @@ def members(session: int) -> list[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
             try:
-                # After the name, which may contain anything but ends with the last bracket: state, parent, group, session.
+                # After the name, which ends with the last bracket: state, parent, group, session.
                 words = (entry / "stat").read_text().rpartition(")")[2].split()
             except OSError:
                 continue
@@ -106,10 +107,10 @@ def running(ground: Ground) -> Iterator[Target]:
     port = free_port(0)
     environment = ground.fresh("stack") | {"BASE_URL": f"http://{HOST}:{port}", "WEB_CONCURRENCY": "2"}
     token = manage(environment, "token", "create", "bench", "--scope", "ingest")
-    started = []
+    started: list[tuple[Program, subprocess.Popen[bytes]]] = []
     try:
-        for program in programs(DataDirectory(ground.directory), port, environment):
-            started.append((program, start(program)))
+        wanted = programs(DataDirectory(ground.directory), port, environment)
+        started.extend((program, start(program)) for program in wanted)
         target = Target(
             port, token, environment["DATABASE_URL"], {program.name: process.pid for program, process in started}
         )

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack, suppress
 
-from tests.faults.instance import Instance, wait_until
+import psycopg
+import pytest
+
+from tests.faults.instance import LEASE_SECONDS, Instance, wait_until
 from tests.faults.ledger import Ledger
 
 
@@ -27,3 +31,56 @@ def test_cut_connections_are_made_again(instance: Instance, ledger: Ledger) -> N
             wait_until(lambda accepted=accepted: load.acknowledged > accepted + 20, "reports are accepted")
             assert instance.cut_connections()
         load.works()
+
+
+def test_a_database_that_takes_no_more_connections_is_waited_for(instance: Instance, ledger: Ledger) -> None:
+    with ledger.load() as load:
+        load.works()
+        refused = load.answers("503")
+        with ExitStack() as guests:
+
+            def crowded() -> bool:
+                instance.cut_connections()
+                with suppress(psycopg.OperationalError):
+                    while True:
+                        guests.enter_context(psycopg.connect(instance.cluster.url(), application_name="guest"))
+                return load.answers("503") > refused + 10
+
+            wait_until(crowded, "senders are told to come back")
+        load.works()
+
+
+def test_a_frozen_database_makes_everybody_wait_and_nothing_else(instance: Instance, ledger: Ledger) -> None:
+    with ledger.load() as load:
+        for _ in range(2):
+            load.works()
+            instance.freeze("postgres")
+            # Longer than a lease: whoever worked has lost it when the database goes on.
+            time.sleep(LEASE_SECONDS + 1)
+            instance.thaw("postgres")
+        load.works()
+
+
+def test_a_power_cut_loses_nothing_that_was_acknowledged(instance: Instance, ledger: Ledger) -> None:
+    with ledger.load() as load:
+        for _ in range(2):
+            load.works()
+            for name in ("postgres", "valkey", "web", "worker"):
+                instance.kill(name)
+            instance.start_postgres()
+            instance.start_valkey()
+            instance.start_web()
+            instance.start_worker()
+        load.works()
+
+
+@pytest.mark.xfail(strict=True, reason="errors in middleware pass by Unavailable; server_error has to answer 503 then")
+def test_pages_say_that_the_database_is_away(instance: Instance, ledger: Ledger) -> None:
+    instance.kill("postgres")
+    try:
+        pages = ["/", "/login/", "/images/", "/vulnerabilities/", "/deliveries/", "/api/v1/images/", "/metrics"]
+        session = f"session={'a' * 32}"
+        answers = {page: instance.status(page, Cookie=session) for page in pages}
+    finally:
+        instance.start_postgres()
+    assert set(answers.values()) <= {200, 503}, answers

@@ -11,7 +11,6 @@ from contextlib import suppress
 import pytest
 
 from governance.local.instance import HOST
-
 from tests.faults.instance import WEB_TRAPS, Instance, wait_until
 from tests.faults.ledger import Ledger
 from tests.faults.load import Report, Sender, make_load_report

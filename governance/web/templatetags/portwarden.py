@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,6 +14,7 @@ from django.conf import settings
 from django.template import Context
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 
 register = template.Library()
 
@@ -33,6 +34,26 @@ STEPS = (
     (730 * DAY, "mo", 30.44 * DAY),
     (float("inf"), "y", 365.25 * DAY),
 )
+
+STAGE_NAMES = {"ci": "CI", "registry": "Registry", "runtime": "Runtime"}
+
+# The markup of what lists show fifty times over. It is here and not in templates/parts because a template costs ten
+# times as much: a list page would spend most of its time on these.
+UNKNOWN = format_html('<span class="dim" title="{0}">–<span class="visually-hidden">{0}</span></span>', "unknown")
+NUMBER = '<span class="n s-{0}{1}" title="{2} {0}"><i aria-hidden="true">{3}</i><span class="visually-hidden">{0} </span>{4}</span>'
+LINKED = '<a class="n s-{0}" href="{1}{0}" title="{2} {0}"><i aria-hidden="true">{3}</i><span class="visually-hidden">{0} </span>{4}</a>'
+RECT = '<rect class="f-{}" x="{}" y="0" width="{}" height="4"/>'
+BAR = '<span class="counts">{}</span><svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
+LIGHTS = '<span class="lights{}">{}</span>'
+CIRCLE = '<svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true"><circle cx="6" cy="6" r="4.500"/>{3}</svg>'
+LIGHT = (
+    '<span class="light is-{0}" title="{1}: {2}">' + CIRCLE + '<span class="visually-hidden">{1} {2}. </span></span>'
+)
+LIGHT_IN_WORDS = '<span class="light is-{0}">' + CIRCLE + " <b>{1}</b> {2}</span>"
+SHAPES = {
+    "stale": format_html('<path class="half" d="{}"/>', "M6 1.500a4.500 4.500 0 0 0 0 9z"),
+    "failed": format_html('<path class="cross" d="{}"/>', "M3.500 3.500l5 5M8.500 3.500l-5 5"),
+}
 
 
 @register.filter
@@ -149,14 +170,37 @@ def link(context: Context, name: str, *args: Any, **query: Any) -> str:
     return reverse(name, args=args) + (f"?{urlencode(said, doseq=True)}" if said else "")
 
 
-@register.inclusion_tag("parts/severity.html")
-def severity(row: Any, top: int = 0, href: str = "") -> dict[str, Any]:
-    """The five counters of a row as numbers and one stacked bar; `top` is the longest bar of the list."""
+@register.simple_tag
+def moment(at: datetime | None) -> str:
+    """A time, relative; exact on hover, there also in the reader's timezone (static JavaScript)."""
+    if at is None:
+        return UNKNOWN
+    exactly = at.astimezone(UTC).isoformat(timespec="seconds")
+    shown = f"{exactly[:10]} {exactly[11:19]} UTC"
+    return format_html('<time datetime="{}" title="{}">{}</time>', exactly, shown, ago(at))
+
+
+@register.simple_tag
+def severity(row: Any, top: int = 0, href: str = "") -> str:
+    """The five counters of a row as numbers and one stacked bar; `top` is the longest bar of the list.
+
+    With `href` each number leads to exactly those findings.
+    """
     counts = [(word, int(getattr(row, word))) for word in SEVERITIES]
-    total = sum(number for _, number in counts)
     if href:
-        href += "&" if "?" in href else "?"
-    return {"counts": counts, "total": total, "bars": bars(counts, max(top, total)), "href": href}
+        href += "&severity=" if "?" in href else "?severity="
+    numbers = format_html_join("", "{}", ((counter(word, amount, href),) for word, amount in counts))
+    total = sum(amount for _, amount in counts)
+    rects = format_html_join("", RECT, bars(counts, max(top, total)))
+    return format_html(BAR, numbers, rects)
+
+
+def counter(word: str, amount: int, href: str) -> str:
+    """One number with its letter; the word is there for screen readers."""
+    letter = word[0].upper()
+    if amount and href:
+        return format_html(LINKED, word, href, f"{amount:,}", letter, count(amount))
+    return format_html(NUMBER, word, "" if amount else " zero", f"{amount:,}", letter, count(amount))
 
 
 def bars(counts: Sequence[tuple[str, int]], top: int) -> list[tuple[str, str, str]]:
@@ -176,13 +220,18 @@ def longest(rows: Iterable[Any]) -> int:
     return max((sum(getattr(row, word) for word in SEVERITIES) for row in rows), default=0)
 
 
-@register.inclusion_tag("parts/lights.html")
-def lights(image: Any, scanners: dict[str, str] | None = None, words: bool = False) -> dict[str, Any]:
-    """CI · Registry · Runtime; `scanners` names who scanned at each stage, `words` writes the times out."""
+@register.simple_tag
+def lights(image: Any, scanners: dict[str, str] | None = None, words: bool = False) -> str:
+    """The three places CI · Registry · Runtime: fresh (filled), stale (half), failed (crossed), never (hollow).
+
+    `scanners` names who scanned at each stage, `words` writes out what else is only there on hover.
+    """
     since = timezone.now() - timedelta(days=settings.STALE_DAYS)
-    names = {"ci": "CI", "registry": "Registry", "runtime": "Runtime"}
     shown = []
     for stage, at, failed in image.stages:
         state = "failed" if failed else "never" if at is None else "fresh" if at >= since else "stale"
-        shown.append((names[stage], state, at, (scanners or {}).get(stage, "")))
-    return {"lights": shown, "words": words}
+        parts = [state, ago(at) if at else "", readable((scanners or {}).get(stage, ""), 80)]
+        text = " · ".join(part for part in parts if part)
+        light = LIGHT_IN_WORDS if words else LIGHT
+        shown.append((format_html(light, state, STAGE_NAMES[stage], text, SHAPES.get(state, "")),))
+    return format_html(LIGHTS, " in-words" if words else "", format_html_join("", "{}", shown))

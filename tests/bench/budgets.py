@@ -1,0 +1,153 @@
+"""What was promised, what was measured, and whether it holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+PAGE_MS, PAGE_STATEMENTS, PAGE_BYTES = 250.0, 15, 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One promise. `budget` None is a figure without one."""
+
+    what: str
+    measured: float
+    budget: float | None = None
+    unit: str = ""
+    at_least: bool = False
+    note: str = ""
+
+    @property
+    def holds(self) -> bool | None:
+        """None where nothing was promised."""
+        if self.budget is None:
+            return None
+        return self.measured >= self.budget if self.at_least else self.measured <= self.budget
+
+    def cells(self) -> tuple[str, str, str, str, str]:
+        """As the table shows it."""
+        sign = "≥" if self.at_least else "≤"
+        budget = f"{sign} {number(self.budget)}" if self.budget is not None else ""
+        verdict = {True: "yes", False: "NO", None: ""}[self.holds]
+        return self.what, budget, f"{number(self.measured)} {self.unit}".strip(), verdict, self.note
+
+
+def number(value: float) -> str:
+    """Three digits that matter, no more."""
+    if math.isnan(value):
+        return "-"
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def lines_of(figures: dict[str, Any]) -> list[Line]:
+    """The lines of every part that ran."""
+    parts: tuple[tuple[str, Callable[[dict[str, Any]], Iterable[Line]]], ...] = (
+        ("cost", cost),
+        ("large", large),
+        ("stack", stack),
+        ("fleet", fleet),
+    )
+    return [line for name, lines in parts if name in figures for line in lines(figures[name])]
+
+
+def cost(found: dict[str, Any]) -> Iterator[Line]:
+    """One usual report."""
+    size = f"{found['bytes'] / 1e6:.1f} MB, 300 findings"
+    rounds = (
+        ("rescan", "re-scan"),
+        ("new_image", "new image, findings known"),
+        ("new_set", "new image, one new finding"),
+    )
+    for name, what in rounds:
+        one = found[name]
+        note = f"{one['process_ms']:.1f} ms; orjson {one['orjson_ms']:.1f} ms; one commit {one['commit_ms']:.1f} ms"
+        budget = None if name == "new_set" else 4.0
+        yield Line(f"process a report ({what}), less one commit", one["ratio"], budget, "x orjson.loads", note=note)
+    again = found["rescan"]
+    yield Line("statements of a re-scan's finishing transaction", again["statements_finishing"], 5, note=size)
+    yield Line("statements of a re-scan, claim and body included", again["statements"])
+    yield Line("statements of a new image's report", found["new_image"]["statements"], 40)
+    yield Line("accept one report in process", again["accept_ms"], None, "ms")
+
+
+def large(found: dict[str, Any]) -> Iterator[Line]:
+    """30 MB."""
+    size = f"{found['accept']['bytes'] / 1e6:.0f} MB, {found['process']['findings']:,} findings, all new"
+    yield Line("accept a large report", found["accept"]["seconds"], 3, "s", note=size)
+    yield Line("process a large report", found["process"]["seconds"], 5, "s", note=size)
+    yield Line("process a large report, findings known", found["again"]["seconds"], 5, "s")
+    peak = max(found["process"]["peak_megabytes"], found["again"]["peak_megabytes"])
+    note = f"{found['process']['idle_megabytes']:.0f} MB before"
+    yield Line("peak memory of the process that reads it", peak, 300, "MB", note=note)
+
+
+def stack(found: dict[str, Any]) -> Iterator[Line]:
+    """Everything together."""
+    paced, flat = found["at_pace"], found["flat_out"]
+    note = f"{paced['accepted']} sent; statuses {paced['statuses']}; {paced['waiting_at_the_end']} waiting at the end"
+    yield Line("accept at 25 reports/s, p99", paced["accept_p99_ms"], 500, "ms", note=note)
+    yield Line("accept at 25 reports/s, p50", paced["accept_p50_ms"], None, "ms")
+    yield Line("drained after sending at 25/s", paced["seconds_to_drain"], None, "s")
+    note = f"{flat['accepted']} in {flat['seconds']:.0f} s; drained {flat['seconds_to_drain']:.1f} s later"
+    yield Line(
+        "accepted, durable and processed, flat out", flat["processed_per_second"], 25, "/s", at_least=True, note=note
+    )
+    yield Line("accepted flat out", flat["accepted_per_second"], None, "/s", note=f"statuses {flat['statuses']}")
+    note = f"p50 {flat['accept_p50_ms']:.0f} ms; the senders share the two cores"
+    yield Line("accept flat out, p99", flat["accept_p99_ms"], None, "ms", note=note)
+    errors = len(paced["errors"]) + len(flat["errors"]) + flat["quarantined"]
+    yield Line("errors and quarantined reports", errors, 0)
+    idle, busy = found["idle_megabytes"], found["busy_megabytes"]
+    note = ", ".join(f"{name} {size:.0f}" for name, size in idle.items())
+    yield Line("idle memory of web, worker and beat (PSS)", sum(idle.values()), 400, "MB", note=note)
+    note = ", ".join(f"{name} {size:.0f}" for name, size in busy.items())
+    yield Line("the same after the load", sum(busy.values()), None, "MB", note=note)
+
+
+def fleet(found: dict[str, Any]) -> Iterator[Line]:
+    """Many images."""
+    seed, pages = found["seed"], found["pages"]["pages"]
+    of = f"{seed['images']:,} images"
+    largest = sorted(seed["tables"].items(), key=lambda item: -item[1])[:5]
+    note = ", ".join(f"{table} {size:.0f}" for table, size in largest if not table.startswith("scanning_"))
+    yield Line(f"disk per image without the inbox, {of}", seed["bytes_per_image"], 1000, "bytes", note=note)
+    yield Line("disk per delivery without its body", seed["bytes_per_delivery"], None, "bytes")
+    for what, column, budget, unit in (
+        ("slowest page, p95", "p95_ms", PAGE_MS, "ms"),
+        ("most statements of a page", "statements", float(PAGE_STATEMENTS), ""),
+        ("largest page", "bytes", float(PAGE_BYTES), "bytes"),
+    ):
+        worst = max(pages, key=lambda row, column=column: row[column])
+        yield Line(
+            f"{what}, {of}", worst[column], budget, unit, note=f"{worst['name']} {worst['query']} ({worst['who']})"
+        )
+    failed = [f"{row['name']} ({row['status']})" for row in pages if row["status"] >= 400]
+    yield Line("pages that failed", len(failed), 0, note=", ".join(failed))
+
+
+def table(lines: list[Line]) -> str:
+    """Columns that line up."""
+    rows = [("what", "budget", "measured", "holds", ""), *(line.cells() for line in lines)]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row[:4], widths, strict=True)), row[4]]).rstrip()
+        for row in rows
+    )
+
+
+def page_table(pages: list[dict[str, Any]]) -> str:
+    """Every page with its figures; `!` before those over a budget."""
+    texts = []
+    for row in pages:
+        over = row["p95_ms"] > PAGE_MS or row["statements"] > PAGE_STATEMENTS or row["bytes"] > PAGE_BYTES
+        mark = "!" if over or row["status"] >= 400 else " "
+        name = f"{row['name']} {row['query'][:30]}"
+        texts.append(
+            f"{mark} {row['who']:6}  {name:58}  {row['status']}  {row['statements']:3} statements"
+            f"  p50 {row['p50_ms']:6.1f}  p95 {row['p95_ms']:6.1f} ms  {row['bytes']:8,} bytes"
+        )
+    return "\n".join(texts)
