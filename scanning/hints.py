@@ -15,6 +15,8 @@ LOG = logging.getLogger(__name__)
 LOST = Counter("portwarden_hints_lost", "Hints that could not be sent; the sweeper does the work a little later")
 BREAK_SECONDS = 5.0
 TIMEOUT_SECONDS = 0.2
+# Hints that wait while no worker is there say no more than a few of them: they must not fill the broker.
+KEEP, TRIM_EVERY = 1_000, 100
 
 
 class Bell:
@@ -23,6 +25,7 @@ class Bell:
     def __init__(self) -> None:
         self.silent_until = 0.0
         self.connection: Connection | None = None
+        self.rung = 0
         # One connection serves all threads, one at a time; whoever waited looks first whether it fell silent meanwhile.
         self.lock = threading.Lock()
 
@@ -36,6 +39,9 @@ class Bell:
                 if self.connection is None:
                     self.connection = self._open()
                 current_app.send_task(task, connection=self.connection, retry=False, expires=60)
+                self.rung += 1
+                if self.rung % TRIM_EVERY == 0:
+                    trim(self.connection)
             except Exception as error:  # noqa: BLE001 (the report is stored: no trouble of the broker may undo its 202)
                 self._fall_silent(error)
                 return False
@@ -54,6 +60,12 @@ class Bell:
             with suppress(Exception):
                 self.connection.release()
             self.connection = None
+
+
+def trim(connection: Connection) -> None:
+    """Drop all but the newest hints from the queue."""
+    with connection.default_channel.conn_or_acquire() as client:
+        client.ltrim(current_app.conf.task_default_queue, 0, KEEP - 1)
 
 
 BELL = Bell()

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from celery.signals import worker_process_init, worker_process_shutdown
+from celery.signals import celeryd_after_setup, worker_process_init, worker_process_shutdown
 from django.conf import settings
 from django.db import close_old_connections, connection
 
@@ -110,6 +110,17 @@ def limit_statements() -> None:
     }
     limits = " ".join(f"-c {name}={value * 1000}" for name, value in seconds.items())
     options["options"] = f"{options['options']} {limits}"
+
+
+@celeryd_after_setup.connect
+def take_hints_without_receipt(instance: Any, conf: Any, **_: Any) -> None:
+    """A hint may be lost, so no receipts are kept: over them a worker dies when the broker is full or hangs up.
+
+    Without receipts nothing else limits what a worker takes ahead.
+    """
+    for queue in instance.app.amqp.queues.values():
+        queue.no_ack = True
+    conf.worker_disable_prefetch = True
 
 
 @worker_process_init.connect

@@ -44,7 +44,7 @@ class Throttle:
         now, key = time.monotonic(), self.key(account, address)
         with self.lock:
             found = self.failures.pop(key, Failures())
-            found.at = [at for at in found.at if at > now - WINDOW][-20:] + [now]
+            found.at = [*[at for at in found.at if at > now - WINDOW][-20:], now]
             self.failures[key] = found
             while len(self.failures) > REMEMBERED:
                 self.failures.popitem(last=False)

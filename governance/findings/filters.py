@@ -17,7 +17,9 @@ class VulnerabilityFilterSet(FilterSet):
     """What the vulnerability list can be narrowed by. The scope (`team`) is the view's: it says whose images count."""
 
     q = filters.CharFilter(method="by_text", label="Search", max_length=200)
-    severity = filters.ChoiceFilter(choices=SEVERITIES, method="by_severity", label="Severity", empty_label="Any severity", widget=select())
+    severity = filters.ChoiceFilter(
+        choices=SEVERITIES, method="by_severity", label="Severity", empty_label="Any severity", widget=select()
+    )
 
     class Meta:
         model = Vulnerability

@@ -126,8 +126,8 @@ def by_repository(images: QuerySet[Image]) -> tuple[list[dict[str, Any]], int, b
     """[{repository, host, name, images}], most images first; how many images that are, and whether those are all."""
     some = images.order_by().values("pk")[:GROUPED]
     rows = Image.objects.filter(pk__in=some).values("repository", "repository__registry__host", "repository__name")
-    groups = list(rows.annotate(images=Count("pk")).order_by("-images", "repository__name"))
-    total = sum(group["images"] for group in groups)
+    groups: list[Any] = list(rows.annotate(images=Count("pk")).order_by("-images", "repository__name"))
+    total = sum(int(group["images"]) for group in groups)
     return groups, total, total < GROUPED
 
 

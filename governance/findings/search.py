@@ -15,7 +15,7 @@ from governance.findings.models import Advisory, Finding, FindingSet, Package, P
 from governance.images.models import Image, Manifest, Repository, Tag
 
 IDENTIFIER = re.compile(
-    r"(CVE|CAN|GHSA|GO|GMS|DSA|DLA|RHSA|RHBA|ELSA|ALAS2?|USN|SNYK|PYSEC|RUSTSEC|OSV|TEMP)-\S+", re.I
+    r"(CVE|CAN|GHSA|GO|GMS|DSA|DLA|RHSA|RHBA|ELSA|ALAS2?|USN|SNYK|PYSEC|RUSTSEC|OSV|TEMP)-\S+", re.IGNORECASE
 )
 ADVISORY = re.compile(r"[A-Za-z][A-Za-z0-9]*-\d{4}[-:]\S+")
 DIGEST = re.compile(r"(?:(sha256|sha512|sha384):)?([0-9a-f]{8,128})")
@@ -74,7 +74,7 @@ def by_digest(algorithm: str, begin: str) -> Q:
 
 
 def by_name(word: str) -> Q:
-    """Repositories with `word` in their name (`name:tag` narrows to a tag), or images that contain a package so called."""
+    """Repositories with `word` in their name (`name:tag` narrows to a tag), or images with a package so called."""
     path, colon, tag = word.partition("@")[0].rpartition(":")
     if colon and "/" not in tag:
         return _tagged(_repositories(path), tag)

@@ -52,7 +52,7 @@ class VulnerabilityList(ListPage):
         """Everything for those who see everything, else what the images in scope have."""
         if self.found is None:
             return Vulnerability.objects.all()
-        ids = RawSQL("SELECT unnest(%s::bigint[])", [list(self.found[0])])  # noqa: S611 (the ids are a parameter)
+        ids = RawSQL("SELECT unnest(%s::bigint[])", [list(self.found[0])])
         return Vulnerability.objects.filter(pk__in=ids)
 
     @cached_property
@@ -62,7 +62,7 @@ class VulnerabilityList(ListPage):
             return None
         return vulnerabilities_of(images_in_scope(self.request))
 
-    def extra(self, page: Page) -> dict[str, Any]:
+    def beside(self, page: Page) -> dict[str, Any]:
         """How many images have each."""
         if self.found is None:
             counts = count_images(images_in_scope(self.request), page.rows)

@@ -29,7 +29,7 @@ is_python() {
 find_python() {
     # shellcheck disable=SC2012 # the names are version numbers
     managed=$(ls -d "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[2-9]*/bin/python 2>/dev/null | sort -t. -k2,2nr -k3,3nr) || managed=
-    for candidate in ${PORTWARDEN_PYTHON:-} python3.14 python3.13 python3.12 $managed python3; do
+    for candidate in ${PORTWARDEN_PYTHON:-} python3.14 python3.13 python3.12 $managed python3 /usr/bin/python3; do
         if is_python "$candidate"; then
             # The interpreter itself, not a shim that may choose another one in another directory.
             "$candidate" -c 'import sys; print(sys.executable)'
@@ -50,7 +50,7 @@ find_uv() {
 
 # Installs uv into a place of its own with pip, from the lock file; any Python that runs will do for this.
 fetch_uv() {
-    for candidate in "$@" python3 python; do
+    for candidate in "$@" python3 python /usr/bin/python3; do
         "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 8))' </dev/null >/dev/null 2>&1 || continue
         echo "installing uv into $OWN …"
         rm -rf "$OWN"
@@ -133,7 +133,10 @@ install() {
     PYTHON=$(find_python)
     if ! venv_works; then
         rm -rf "$VENV"
-        with_uv venv -q "$VENV"
+        if ! with_uv venv -q "$VENV"; then
+            [ -n "$PYTHON" ] || fail "There is no Python 3.12 or newer here and uv could not fetch one: install one and start again."
+            fail "$VENV could not be made; the reason is above."
+        fi
     fi
     rm -f "$VENV"/installed-*.txt
     # Named: UV_PYTHON would win over VIRTUAL_ENV and fill the Python that we only borrowed.

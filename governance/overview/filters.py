@@ -99,4 +99,3 @@ class ImageFilterSet(FilterSet):
     def by_fixable(self, images: QuerySet[Image], _: str, value: bool) -> QuerySet[Image]:
         """A newer version of a package is known to fix something."""
         return images.filter(fixable__gt=0) if value else images.filter(fixable=0)
-

@@ -53,7 +53,7 @@ class ImageList(ListPage):
             self.count_limit = self.search_limit
         return super().total(queryset, page)
 
-    def extra(self, page: Page) -> dict[str, Any]:
+    def beside(self, page: Page) -> dict[str, Any]:
         """Owners and scanners of the page's rows, each in one query."""
         owners = {team for image in page.rows for team in image.owners}
         return {

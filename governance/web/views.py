@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from typing import Any, Protocol
-from urllib.parse import urlencode
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -49,10 +48,19 @@ def wants_part(request: HttpRequest) -> bool:
     return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
 
 
+def said(request: HttpRequest) -> QueryDict:
+    """The parameters that have a value: a form also sends those that were left empty."""
+    found = QueryDict(mutable=True)
+    for name, values in request.GET.lists():
+        if kept := [value for value in values if value]:
+            found.setlist(name, kept)
+    return found
+
+
 def address(request: HttpRequest) -> str:
     """This page's address without empty parameters."""
-    query = [(name, value) for name, values in request.GET.lists() for value in values if value]
-    return f"{request.path}?{urlencode(query)}" if query else request.path
+    query = said(request).urlencode()
+    return f"{request.path}?{query}" if query else request.path
 
 
 def back(request: HttpRequest, default: str) -> str:
@@ -81,13 +89,13 @@ class ListPage(View):
         """What the viewer may see."""
         raise NotImplementedError
 
-    def extra(self, page: Page) -> dict[str, Any]:
+    def beside(self, page: Page) -> dict[str, Any]:
         """What else the template shows."""
         return {}
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """One page of rows."""
-        filters = self.filterset(request.GET, queryset=self.queryset(), request=request)
+        filters = self.filterset(said(request), queryset=self.queryset(), request=request)
         sort = request.GET.get("sort", "")
         sort = sort if sort in self.orders else next(iter(self.orders))
         page, total, exact, problems = self.rows(filters, sort)
@@ -101,8 +109,8 @@ class ListPage(View):
             "sorts": list(zip(self.orders, self.order_words, strict=True)),
             "chips": chips(request, filters.form),
             "picked_state": request.GET.getlist("state"),
-            "narrowed": any(values != [""] for name, values in request.GET.lists() if name in filters.filters),
-            **self.extra(page),
+            "narrowed": any(name in filters.filters for name in said(request)),
+            **self.beside(page),
         }
         return render_page(request, self.template_name, context, self.part, status=400 if problems else 200)
 

@@ -8,11 +8,11 @@ from django import forms
 from django_filters.widgets import BooleanWidget
 
 
-class YesNo(BooleanWidget):  # type: ignore[misc]
+class YesNo(BooleanWidget):
     """Any, yes or no, as a select."""
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
-        super().__init__({"class": "form-select", **(attrs or {})})
+        super().__init__({"class": "form-select", **(attrs or {})})  # type: ignore[no-untyped-call]
         self.choices = [("", "Any"), ("true", "Yes"), ("false", "No")]
 
 

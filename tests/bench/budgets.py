@@ -69,7 +69,7 @@ def cost(found: dict[str, Any]) -> Iterator[Line]:
         yield Line(f"process a report ({what}), less one commit", one["ratio"], budget, "x orjson.loads", note=note)
     again = found["rescan"]
     yield Line("statements of a re-scan's finishing transaction", again["statements_finishing"], 5, note=size)
-    yield Line("statements of a re-scan, claim and body included", again["statements"])
+    yield Line("statements of a re-scan, claim included", again["statements"])
     yield Line("statements of a new image's report", found["new_image"]["statements"], 40)
     yield Line("accept one report in process", again["accept_ms"], None, "ms")
 
@@ -123,7 +123,11 @@ def fleet(found: dict[str, Any]) -> Iterator[Line]:
     ):
         worst = max(pages, key=lambda row, column=column: row[column])
         yield Line(
-            f"{what}, {of}", worst[column], budget, unit, note=f"{worst['name']} {worst['query']} ({worst['who']})"
+            f"{what}, {of}",
+            worst[column],
+            budget,
+            unit,
+            note=f"{worst['name']} {worst['query']} ({worst['who']}; p50 {worst['p50_ms']:.0f} ms)",
         )
     failed = [f"{row['name']} ({row['status']})" for row in pages if row["status"] >= 400]
     yield Line("pages that failed", len(failed), 0, note=", ".join(failed))

@@ -29,7 +29,7 @@ TEAMS, VULNERABILITIES, FINDINGS, PACKAGES = 200, 5_000, 8_000, 20_000
 BASES, BASE_FINDINGS, OWN_FINDINGS, PACKAGES_EACH = 40, 200, 150, 300
 BUILDS, BUILDS_PER_SET = 100, 33
 SEVERITIES = (5, *[4] * 4, *[3] * 9, *[2] * 6)
-DICE = random.Random(1)  # noqa: S311 (the same fleet every time)
+DICE = random.Random(1)
 
 
 def key(word: str) -> bytes:

@@ -194,6 +194,22 @@ class Instance:
             self.kill(name)
         return time.monotonic() - began
 
+    def mend(self) -> list[str]:
+        """Start again what is not running, as a supervisor would; returns what had died by itself."""
+        died = [name for name, (_, process) in self.running.items() if process.poll() is not None]
+        for name in died:
+            self.kill(name)
+        for name in sorted(set(self.running) - set(PROGRAMS)):
+            self.kill(name)
+        for marker in self.markers.iterdir():
+            marker.unlink()
+        for name, begin in PROGRAMS.items():
+            if name in self.running:
+                self.thaw(name)
+            else:
+                begin(self)
+        return died
+
     def freeze(self, name: str) -> None:
         """Stop the clock of a program and its processes, as a suspended machine would."""
         signal_group(self.pid(name), signal.SIGSTOP)
@@ -252,3 +268,11 @@ class Instance:
     def log(self, name: str, lines: int = 40) -> str:
         """The end of a program's log."""
         return "\n".join(tail(self.data.log(name), lines))
+
+
+PROGRAMS: dict[str, Callable[[Instance], None]] = {
+    "postgres": Instance.start_postgres,
+    "valkey": Instance.start_valkey,
+    "web": Instance.start_web,
+    "worker": Instance.start_worker,
+}

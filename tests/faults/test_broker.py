@@ -27,7 +27,7 @@ def test_a_broker_that_loses_everything_delays_only(instance: Instance, ledger: 
             instance.start_valkey()
         load.works()
         heard(instance, load)
-    assert load.slowest() < 2
+    assert load.slow() < 1
 
 
 def test_a_broker_that_is_emptied_delays_only(instance: Instance, ledger: Ledger) -> None:
@@ -50,7 +50,7 @@ def test_work_goes_on_while_the_broker_is_away(instance: Instance, ledger: Ledge
         load.works()
         heard(instance, load)
     assert load.statuses() <= {"200", "202"}
-    assert load.slowest() < 2
+    assert load.slow() < 1
 
 
 def test_a_full_broker_refuses_hints_and_nobody_notices(instance: Instance, ledger: Ledger) -> None:
@@ -78,5 +78,5 @@ def test_a_frozen_broker_slows_nobody_down(instance: Instance, ledger: Ledger) -
             instance.thaw("valkey")
         load.works()
         heard(instance, load)
-    assert load.slowest(since) < 1
+    assert load.slow(since) < 1
     assert load.statuses() <= {"200", "202"}

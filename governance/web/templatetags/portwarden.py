@@ -39,11 +39,15 @@ STAGE_NAMES = {"ci": "CI", "registry": "Registry", "runtime": "Runtime"}
 
 # The markup of what lists show fifty times over. It is here and not in templates/parts because a template costs ten
 # times as much: a list page would spend most of its time on these.
-UNKNOWN = format_html('<span class="dim" title="{0}">–<span class="visually-hidden">{0}</span></span>', "unknown")
-NUMBER = '<span class="n s-{0}{1}" title="{2} {0}"><i aria-hidden="true">{3}</i><span class="visually-hidden">{0} </span>{4}</span>'
-LINKED = '<a class="n s-{0}" href="{1}{0}" title="{2} {0}"><i aria-hidden="true">{3}</i><span class="visually-hidden">{0} </span>{4}</a>'
+UNKNOWN = format_html('<span class="dim" title="{0}">\u2013<span class="visually-hidden">{0}</span></span>', "unknown")
+LETTER = '<i aria-hidden="true">{3}</i><span class="visually-hidden">{0} </span>{4}'
+NUMBER = '<span class="n s-{0}{1}" title="{2} {0}">' + LETTER + "</span>"
+LINKED = '<a class="n s-{0}" href="{1}{0}" title="{2} {0}">' + LETTER + "</a>"
 RECT = '<rect class="f-{}" x="{}" y="0" width="{}" height="4"/>'
-BAR = '<span class="counts">{}</span><svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
+BAR = (
+    '<span class="counts">{}</span>'
+    '<svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
+)
 LIGHTS = '<span class="lights{}">{}</span>'
 CIRCLE = '<svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true"><circle cx="6" cy="6" r="4.500"/>{3}</svg>'
 LIGHT = (

@@ -1,0 +1,49 @@
+"""The benchmarks still fit the product: small runs of the parts that know its tables and pages."""
+
+import pytest
+
+from governance.images.models import Image
+from scanning.models import Delivery
+from scanning.parsers import parse
+from scanning.parsers.document import open_document
+from tests.bench import budgets, pages, seed
+from tests.bench.documents import USUAL, for_image, report
+from tests.make import deliver
+
+
+def test_the_usual_report_is_one_megabyte_with_300_findings() -> None:
+    body = report(USUAL)
+    read = parse(open_document(body))
+    assert 1_000_000 <= len(body) <= 1_200_000
+    assert read.entries == len(set(read.images[0].matches)) == 300
+
+
+def test_a_report_for_another_image_differs_only_in_what_it_names() -> None:
+    template = report(USUAL)
+    first, second = (parse(open_document(for_image(template, image, minute=image))) for image in (1, 2))
+    assert len(for_image(template, 1)) == len(template)
+    assert first.scanned_at != second.scanned_at
+    assert {match.advisory for match in first.images[0].matches} == {
+        match.advisory for match in second.images[0].matches
+    }
+    facts = first.images[0].image, second.images[0].image
+    assert facts[0].config_digest != facts[1].config_digest
+    assert facts[0].diff_ids[:-1] == facts[1].diff_ids[:-1]
+
+
+@pytest.mark.django_db
+def test_a_seeded_fleet_is_like_one_that_came_by_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seed, "settle", lambda: None)  # VACUUM does not run inside a test's transaction
+    monkeypatch.setattr(pages, "TIMES", 0)
+    found = {"seed": seed.measure("500"), "pages": pages.measure()}
+    assert Image.objects.present().count() == 500
+    assert Image.objects.get(pk=400).finding_set.critical == Image.objects.get(pk=400).critical
+    answered = {row["status"] for row in found["pages"]["pages"]}
+    assert answered == {200}, [row for row in found["pages"]["pages"] if row["status"] != 200]
+    assert budgets.table(budgets.lines_of({"fleet": found}))
+
+
+@pytest.mark.django_db
+def test_a_report_of_the_benchmark_is_recorded() -> None:
+    assert deliver(for_image(report(USUAL), 7)).state == Delivery.State.DONE
+    assert Image.objects.get().findings_total == 300

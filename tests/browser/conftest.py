@@ -1,0 +1,167 @@
+"""A headless Chromium and a fleet to look at; skipped by name where a part is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from governance.accounts.models import Team, User
+from governance.images.models import Image
+from scanning.models import Delivery
+from tests.make import deliver, digest_of, make_report, make_token, make_vulnerability
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+TABLER = ROOT / "static" / "vendor" / "tabler.min.css"
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
+PASSWORD = "correct horse battery"
+HOSTILE = (
+    '<script>alert(1)</script><img src=x onerror=alert(1)>" onmouseover="alert(1)" '
+    'hx-on:load="alert(1)" \u202eevil\u0007'
+)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests."""
+    if not Path(CHROMIUM).exists():
+        pytest.skip("chromium is not installed (apt-get install chromium)")
+    if not TABLER.exists():
+        pytest.skip("static/vendor is empty: run `make up` or `make test` once")
+    # Playwright keeps an event loop in this thread, and Django then takes every query for an asynchronous one.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield found
+        found.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@dataclass
+class Visitor:
+    """Somebody at a page, and everything the browser complained about."""
+
+    page: Page
+    base: str
+    complaints: list[str] = field(default_factory=list)
+
+    def go(self, address: str) -> Page:
+        """Open an address of this site."""
+        self.page.goto(self.base + address)
+        return self.page
+
+    def sign_in(self) -> None:
+        """As the administrator, through the form."""
+        self.go("/login/")
+        self.page.fill("#id_username", "ada")
+        self.page.fill("#id_password", PASSWORD)
+        self.page.click("main button")
+        self.page.wait_for_url(self.base + "/")
+
+    def listen(self) -> None:
+        """Collect errors, warnings (the content policy's are among them) and dialogs, which nothing here opens."""
+        self.page.on("console", lambda message: self._said(message.type, message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+
+    def _said(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self.complaints.append(text)
+
+
+@pytest.fixture
+def visit(browser: Browser, live_server: Any) -> Iterator[Any]:
+    """visit(width, scheme) → a signed-in visitor."""
+    contexts: list[BrowserContext] = []
+
+    def come(width: int = 1440, scheme: str = "light", javascript: bool = True) -> Visitor:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,  # type: ignore[arg-type]
+            java_script_enabled=javascript,
+            reduced_motion="reduce",
+        )
+        contexts.append(context)
+        visitor = Visitor(context.new_page(), live_server.url)
+        visitor.page.set_default_timeout(15_000)
+        visitor.listen()
+        visitor.sign_in()
+        return visitor
+
+    yield come
+    for context in contexts:
+        context.close()
+
+
+@dataclass
+class Fleet:
+    """What there is to look at."""
+
+    image: Image
+    quarantined: Delivery
+    done: Delivery
+
+    @property
+    def addresses(self) -> list[str]:
+        """Every page, in the states that differ."""
+        image = f"/images/{self.image.pk}/"
+        return [
+            *("/", "/images/", "/images/?severity=critical&sort=newest", "/images/?q=nothing-is-called-so"),
+            *(image + tab for tab in ("", "packages/", "layers/", "scans/", "timeline/", "checks/")),
+            *("/vulnerabilities/", "/vulnerabilities/CVE-2099-0666/", "/vulnerabilities/CVE-2099-0001/"),
+            *("/deliveries/", f"/deliveries/{self.quarantined.pk}/", f"/deliveries/{self.done.pk}/", "/tokens/"),
+        ]
+
+
+@pytest.fixture
+def ada(transactional_db: None) -> User:
+    """The administrator, with a password."""
+    user = User(username="ada", name="Ada", role=User.Role.ADMIN)
+    user.set_password(PASSWORD)
+    user.save()
+    return user
+
+
+@pytest.fixture
+def fleet(ada: User) -> Fleet:
+    """Sixty images, one of them with hostile text in every field that a report fills."""
+    team = Team.objects.create(name="shop")
+    sender = make_token(team=team)[0]
+    for number in range(60):
+        severity = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "UNKNOWN")[number % 5]
+        found = [make_vulnerability(f"CVE-2099-{n + 1:04}", Severity=severity) for n in range(number % 4)]
+        name = f"registry.example/shop/service-{number}:1.{number}"
+        deliver(make_report(name, config=digest_of(name), vulnerabilities=found), viewer=sender)
+    deliver(make_report(name := "registry.example/shop/nameonly:1"), viewer=sender, image=name)
+    deliver(make_report("registry.example/demo/app:1", config=digest_of("demo")), is_demo=True)
+    layers = [digest_of("bottom"), digest_of("top")]
+    entry = make_vulnerability(
+        "CVE-2099-0666",
+        HOSTILE,
+        Title=HOSTILE,
+        Description=HOSTILE,
+        FixedVersion=HOSTILE,
+        InstalledVersion=HOSTILE,
+        PkgPath=HOSTILE,
+        PrimaryURL="javascript:alert(1)",
+        Layer={"DiffID": layers[1]},
+    )
+    done = deliver(
+        make_report(
+            "registry.example/shop/hostile:1", digest_of("hostile"), [entry, make_vulnerability()], DiffIDs=layers
+        ),
+        viewer=sender,
+        stage="runtime",
+    )
+    return Fleet(Image.objects.get(config_digest=digest_of("hostile")), deliver(b'{"unknown": 1}'), done)

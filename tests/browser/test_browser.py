@@ -1,0 +1,164 @@
+"""Every page in a real browser: nothing complains, everybody can use it, and it works without JavaScript too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import AXE, Fleet, Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+LOOKS = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
+RUN_AXE = """axe.run({resultTypes: ["violations"]}).then(found => found.violations
+    .filter(one => ["serious", "critical"].includes(one.impact))
+    .map(one => `${one.id}: ${one.nodes.slice(0, 3).map(node => node.target).join(" ")}`))"""
+
+
+def violations(visitor: Visitor) -> list[str]:
+    """What axe-core finds; run beside the page, because the page's content policy would refuse it."""
+    session = visitor.page.context.new_cdp_session(visitor.page)
+    wanted = {"expression": f"{AXE.read_text()};{RUN_AXE}", "awaitPromise": True, "returnByValue": True}
+    found = session.send("Runtime.evaluate", wanted)["result"]
+    session.detach()
+    assert "value" in found, found
+    return list(found["value"])
+
+
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+def test_every_page_is_clean(visit: Any, fleet: Fleet, width: int, scheme: str) -> None:
+    visitor = visit(width, scheme)
+    for address in fleet.addresses:
+        page = visitor.go(address)
+        assert page.locator("h1").count() == 1, address
+        wider = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert wider <= 0, f"{address} is {wider} pixels wider than the window"
+        assert not page.locator("[onmouseover], [hx-on\\:load], main script, main img").count(), address
+    assert visitor.complaints == []
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (npm, devDependencies of package.json)")
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+def test_everybody_can_use_every_page(visit: Any, fleet: Fleet, width: int, scheme: str) -> None:
+    visitor = visit(width, scheme)
+    found = {}
+    for address in [*fleet.addresses, "/nowhere/"]:
+        visitor.go(address)
+        if wrong := violations(visitor):
+            found[address] = wrong
+    assert found == {}
+
+
+def test_filters_swap_the_table_and_the_address(visit: Any, fleet: Fleet) -> None:
+    visitor = visit()
+    page = visitor.go("/images/")
+    page.evaluate("window.stayed = true")
+    page.select_option("#id_severity", "critical")
+    page.wait_for_url("**/images/?severity=critical")
+    assert "Critical" in page.locator(".chip").first.inner_text()
+    assert page.evaluate("window.stayed") is True
+    page.go_back()
+    page.wait_for_function("!document.querySelector('.chip')")
+    assert visitor.complaints == []
+
+
+def test_pages_of_a_list_are_swapped_in(visit: Any, fleet: Fleet) -> None:
+    page = visit().go("/images/")
+    first = page.locator("tbody tr").first.inner_text()
+    page.click("a[rel=next]")
+    page.wait_for_url("**/images/?cursor=*")
+    page.click("a[rel=prev]")
+    page.wait_for_function("text => document.querySelector('tbody tr').innerText === text", arg=first)
+
+
+def test_tabs_are_swapped_in(visit: Any, fleet: Fleet) -> None:
+    visitor = visit()
+    page = visitor.go(f"/images/{fleet.image.pk}/")
+    page.evaluate("window.stayed = true")
+    for tab in ("packages", "layers", "scans", "timeline", "checks", "findings"):
+        page.click(f".tabs a[href*='/{tab}/']")
+        page.wait_for_url(f"**/{tab}/")
+        assert tab in page.locator(".tabs a[aria-current]").inner_text().lower()
+    assert page.evaluate("window.stayed") is True
+    assert visitor.complaints == []
+
+
+def test_one_click_copies_a_digest(visit: Any, fleet: Fleet) -> None:
+    visitor = visit()
+    visitor.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = visitor.go(f"/images/{fleet.image.pk}/")
+    page.click(".names-table .digest button")
+    page.wait_for_selector("#toasts >> text=Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == fleet.image.config_digest
+
+
+def test_a_slash_searches_from_everywhere(visit: Any, fleet: Fleet) -> None:
+    page = visit().go("/deliveries/")
+    page.keyboard.press("/")
+    page.keyboard.type("hostile")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/images/?q=hostile")
+    assert page.locator("tbody tr").count() == 1
+
+
+def test_the_theme_is_kept(visit: Any, fleet: Fleet) -> None:
+    visitor = visit()
+    page = visitor.go("/")
+    page.click(".theme button")
+    assert page.get_attribute("html", "data-bs-theme") == "dark"
+    assert page.reload() is not None
+    assert page.get_attribute("html", "data-theme") == "dark"
+    assert page.get_attribute("html", "data-bs-theme") == "dark"
+
+
+def test_the_menu_opens_on_a_phone(visit: Any, fleet: Fleet) -> None:
+    page = visit(390).go("/")
+    assert not page.locator(".side").is_visible()
+    page.click("[data-menu]")
+    page.click(".side a:has-text('Deliveries')")
+    page.wait_for_url("**/deliveries/")
+
+
+def test_a_lost_server_is_said(visit: Any, fleet: Fleet) -> None:
+    visitor = visit()
+    page = visitor.go("/images/")
+    page.route("**/images/?*", lambda route: route.fulfill(status=503, body="<h1>away</h1>"))
+    page.select_option("#id_stage", "ci")
+    page.wait_for_selector("#toasts >> text=did not work (503)")
+    assert page.locator("tbody tr").count() == 50
+
+
+def test_everything_works_without_javascript(visit: Any, fleet: Fleet) -> None:
+    page = visit(javascript=False).go("/images/")
+    page.select_option("#id_severity", "critical")
+    page.click(".filters button")
+    assert "severity=critical" in page.url
+    page.locator("td .ref").first.click()
+    page.click(".tabs a:has-text('Scans')")
+    page.click("td a:has-text('#')")
+    page.click("text=Deliveries")
+    page.click("text=Tokens")
+    page.fill("#id_name", "ci")
+    page.click(".make button")
+    assert page.locator(".made code").first.inner_text().startswith("pw_")
+    page.click(".theme button")
+    assert page.get_attribute("html", "data-bs-theme") == "dark"
+    page.click(".person summary")
+    page.click("text=Sign out")
+    page.wait_for_url("**/login/")
+
+
+def test_who_is_no_longer_signed_in_is_asked_to(visit: Any, fleet: Fleet) -> None:
+    visitor = visit()
+    page = visitor.go("/images/")
+    page.context.clear_cookies()
+    page.select_option("#id_stage", "ci")
+    page.wait_for_url("**/login/?next=*")
+
+
+def test_a_token_is_revoked_after_a_second_look(visit: Any, fleet: Fleet) -> None:
+    page = visit().go("/tokens/")
+    page.click(".sure summary")
+    page.click(".sure[open] button")
+    page.wait_for_selector("#toasts >> text=is revoked")
