@@ -7,6 +7,7 @@ START = sh governance/local/bootstrap.sh
 help:
 	@echo 'make up                  start Portwarden on http://127.0.0.1:8000 (PORT=, DEMO=0, PORTWARDEN_DATA=)'
 	@echo 'make manage ARGS="…"     run manage.py against the same instance, running or not'
+	@echo 'make pg ARGS="pg_dump …"  run a program of PostgreSQL (psql, pg_dump …) on the same database'
 	@echo 'make test [ARGS="…"]     the whole test suite; ARGS go to pytest'
 	@echo 'make bench [ARGS="…"]    the benchmarks; writes bench.json'
 	@echo 'make lint                every linter that .ci/run asks'
@@ -18,6 +19,9 @@ up:
 
 manage:
 	@exec $(START) manage $(ARGS)
+
+pg:
+	@exec $(START) pg $(ARGS)
 
 test:
 	@exec $(START) test $(ARGS)
@@ -35,4 +39,4 @@ clean:
 	rm -rf .venv .uv node_modules static/vendor staticfiles .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help up manage test bench lint lock clean
+.PHONY: help up manage pg test bench lint lock clean

@@ -150,7 +150,9 @@ def _gzip(wire: Counted) -> Iterator[bytes]:
 
 
 def _zstd(wire: Counted) -> Iterator[bytes]:
-    reader = zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(cast("IO[bytes]", wire), read_across_frames=True)
+    reader = zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(
+        cast("IO[bytes]", wire), read_across_frames=True
+    )
     try:
         while chunk := reader.read(CHUNK):
             yield chunk

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from contextlib import suppress
+from typing import Any
 
 from celery import current_app
 from kombu import Connection
@@ -64,7 +65,8 @@ class Bell:
 
 def trim(connection: Connection) -> None:
     """Drop all but the newest hints from the queue."""
-    with connection.default_channel.conn_or_acquire() as client:
+    channel: Any = connection.default_channel  # of the Redis transport; its client is not in the published types
+    with channel.conn_or_acquire() as client:
         client.ltrim(current_app.conf.task_default_queue, 0, KEEP - 1)
 
 

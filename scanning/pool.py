@@ -44,25 +44,23 @@ def work() -> int:
 
     Where this process is at it already, that thread looks once more before it ends, and this one need not wait.
     """
-    done = 0
+    done, until = 0, time.monotonic() + TURN_SECONDS
     RUNG.set()
-    while RUNG.is_set() and not ENDING.is_set() and BUSY.acquire(blocking=False):
+    while RUNG.is_set() and _may_go_on(until) and BUSY.acquire(blocking=False):
         try:
             RUNG.clear()
             close_old_connections()
-            done += _turn()
+            while _may_go_on(until) and (held := claim()):
+                with time_limit():
+                    process(held)
+                done += 1
         finally:
             BUSY.release()
     return done
 
 
-def _turn() -> int:
-    done, until = 0, time.monotonic() + TURN_SECONDS
-    while time.monotonic() < until and not ENDING.is_set() and (held := claim()):
-        with time_limit():
-            process(held)
-        done += 1
-    return done
+def _may_go_on(until: float) -> bool:
+    return time.monotonic() < until and not ENDING.is_set()
 
 
 @contextmanager
@@ -79,15 +77,17 @@ def time_limit() -> Iterator[None]:
 
 
 def sweep() -> None:
-    """Look every `SWEEP_SECONDS` (with jitter, so that processes take turns); without a pause while there is work."""
-    found = 0
-    while not ENDING.wait(0 if found else settings.SWEEP_SECONDS * random.uniform(0.6, 1.0)):  # noqa: S311 (jitter)
+    """Look every `SWEEP_SECONDS` (with jitter, so that processes take turns), and soon again where there was work."""
+    pause = 0.0
+    while not ENDING.wait(pause):
+        pause = settings.SWEEP_SECONDS * random.uniform(0.6, 1.0)  # noqa: S311 (jitter, not a secret)
         try:
-            found = work()
+            if work():
+                # Where hints arrive, a task goes on in this moment; where none do, the sweeper.
+                pause = 0.05
         except Exception as error:  # noqa: BLE001 (without its sweeper a process is of no use while the broker is away)
             LOG.warning("the sweeper could not work: %s", type(error).__name__)
             connection.close()
-            found = 0
 
 
 def limit_memory() -> None:

@@ -8,6 +8,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, BaseUser
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 
 class UserManager(BaseUserManager["User"]):
@@ -48,6 +49,11 @@ class User(AbstractBaseUser):
     def is_admin(self) -> bool:
         """May change everything."""
         return self.is_active and self.role == self.Role.ADMIN
+
+    @cached_property
+    def team_ids(self) -> set[int]:
+        """Ids of the teams this person belongs to; looked up once a request."""
+        return set(self.teams.values_list("pk", flat=True))
 
     @property
     def sees_everything(self) -> bool:

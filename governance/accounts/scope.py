@@ -21,5 +21,5 @@ def teams_of(viewer: Viewer) -> set[int] | None:
             return set()
         return None if viewer.team_id is None else {viewer.team_id}
     if isinstance(viewer, User) and viewer.is_active:
-        return None if viewer.sees_everything else set(viewer.teams.values_list("pk", flat=True))
+        return None if viewer.sees_everything else viewer.team_ids
     return set()

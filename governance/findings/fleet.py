@@ -16,7 +16,7 @@ from governance.findings.sets import places_of
 from governance.images.models import Image
 
 # A narrowed list looks at this many images, worst first.
-LOOKED_AT = 300
+LOOKED_AT = 200
 # Images are counted up to this in a list: enough to see what is common, and a page must not wait for more.
 COUNTED = 100
 GROUPED = 10_000
@@ -28,7 +28,7 @@ def images_with(images: QuerySet[Image], findings: Sequence[int]) -> QuerySet[Im
 
 
 def vulnerabilities_of(images: QuerySet[Image]) -> tuple[dict[int, int], bool]:
-    """{vulnerability: how many images have it} among the 300 worst of these images, and whether that is all of them."""
+    """{vulnerability: how many images have it} among the 200 worst of these images, and whether that is all of them."""
     worst = images.order_by("-rank", "-pk").values_list("pk", "finding_set")[: LOOKED_AT + 1]
     sets = Counter(finding_set for _, finding_set in list(worst)[:LOOKED_AT] if finding_set)
     complete = len(worst) <= LOOKED_AT

@@ -53,14 +53,14 @@ SELECT image_id, id, stage, outcome, scanned_at, finding_set_id, package_set_id,
            PARTITION BY image_id, scanner, stage ORDER BY scanned_at DESC, received_at DESC, delivery DESC)
 FROM findings_scan WHERE image_id = ANY(%s)
 """
-APPLY = """
+APPLY = f"""
 UPDATE images_image image SET
     finding_set_id = fact.finding_set, package_set_id = fact.package_set, failed_stages = fact.failed::varchar[],
     ci_at = fact.ci_at, registry_at = fact.registry_at, runtime_at = fact.runtime_at,
     critical = coalesce(s.critical, 0), high = coalesce(s.high, 0), medium = coalesce(s.medium, 0),
     low = coalesce(s.low, 0), unknown = coalesce(s.unknown, 0), fixable = coalesce(s.fixable, 0),
     suppressed = coalesce(cardinality(s.suppressed), 0),
-    rank = coalesce({rank}, 0),
+    rank = coalesce({RANK}, 0),
     state = CASE
         WHEN fact.assessed_at IS NOT NULL AND cardinality(s.findings) > 0 THEN 'vulnerable'
         WHEN image.end_of_life AND fact.assessed_at IS NOT NULL THEN 'end_of_life'
@@ -73,7 +73,7 @@ FROM (SELECT %(image)s::bigint AS image, %(finding_set)s::bigint AS finding_set,
              %(runtime)s::timestamptz AS runtime_at, %(assessed_at)s::timestamptz AS assessed_at) fact
 LEFT JOIN findings_findingset s ON s.id = fact.finding_set
 WHERE image.id = fact.image
-""".format(rank=RANK)
+"""
 
 
 def refresh(images: Iterable[int]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.cache import cache
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 from django.http import Http404, HttpRequest, HttpResponse
@@ -31,6 +32,7 @@ from governance.web.keyset import Page, paginate
 from governance.web.views import ListPage, render_page
 
 MOST_FINDINGS = 2_000
+KEPT_SECONDS = 60
 
 
 def images_in_scope(request: HttpRequest) -> QuerySet[Image]:
@@ -38,6 +40,12 @@ def images_in_scope(request: HttpRequest) -> QuerySet[Image]:
     images = Image.objects.present().visible_to(viewer_of(request))
     teams = picked_teams(request)
     return images if teams is None else images.filter(owners__overlap=teams)
+
+
+def scope_key(request: HttpRequest) -> str:
+    """Names the scope in a cache key: the teams whose images are visible, and the picked ones."""
+    scope = (teams_of(viewer_of(request)), picked_teams(request))
+    return "|".join("all" if teams is None else ",".join(map(str, sorted(teams))) or "none" for teams in scope)
 
 
 class VulnerabilityList(ListPage):
@@ -60,7 +68,14 @@ class VulnerabilityList(ListPage):
         """Which vulnerabilities the images in scope have; None where all images are in scope."""
         if teams_of(viewer_of(self.request)) is None and picked_teams(self.request) is None:
             return None
-        return vulnerabilities_of(images_in_scope(self.request))
+        # Whoever reads on or filters asks again: where the answer is long to find, it may be a minute old.
+        key = f"vulnerabilities:{scope_key(self.request)}"
+        found: tuple[dict[int, int], bool] | None = cache.get(key)
+        if found is None:
+            found = vulnerabilities_of(images_in_scope(self.request))
+            if not found[1]:
+                cache.set(key, found, KEPT_SECONDS)
+        return found
 
     def beside(self, page: Page) -> dict[str, Any]:
         """How many images have each."""

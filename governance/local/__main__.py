@@ -1,4 +1,4 @@
-"""What the Makefile calls once everything is installed: `python -m governance.local up | manage | assets | lock`."""
+"""What the Makefile calls once all is installed: `python -m governance.local up | manage | pg | assets | lock`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 
 from governance.local import assets, lock
-from governance.local.call import manage
+from governance.local.call import manage, postgres_program
 from governance.local.instance import ROOT, options
 from governance.local.problem import Problem, say
 from governance.local.up import up
@@ -26,7 +26,9 @@ def main(arguments: list[str]) -> int:
             return up(chosen)
         if command == "manage":
             return manage(chosen, rest)
-        raise Problem("Say one of: up, manage ARGUMENT…, assets, lock.")
+        if command == "pg":
+            return postgres_program(chosen, rest)
+        raise Problem("Say one of: up, manage ARGUMENT…, pg PROGRAM ARGUMENT…, assets, lock.")
     except Problem as problem:
         say(str(problem))
         return 1

@@ -2,13 +2,13 @@
 # From a fresh checkout to a running command: finds a Python that works, fetches uv where there is none, installs what
 # the lock files say, and then becomes the command. POSIX sh, because nothing else can be taken for granted.
 #
-#   bootstrap.sh up | manage ARGUMENT… | test ARGUMENT… | bench ARGUMENT… | lint | lock | python
+#   bootstrap.sh up | manage ARGUMENT… | pg PROGRAM ARGUMENT… | test ARGUMENT… | bench ARGUMENT… | lint | lock | python
 #
 # When everything is in place it touches neither the network nor the disk.
 set -eu
 
 cd "$(dirname "$0")/../.."
-WORK=${1:?one of up, manage, test, bench, lint, lock}
+WORK=${1:?one of up, manage, pg, test, bench, lint, lock}
 shift
 VENV=.venv
 OWN=.uv/env
@@ -173,7 +173,7 @@ run() {
 }
 
 case $WORK in
-up | manage)
+up | manage | pg)
     need local
     run -m governance.local "$WORK" "$@"
     ;;
@@ -200,6 +200,6 @@ python)
     find_python
     ;;
 *)
-    fail "Say one of: up, manage, test, bench, lint, lock."
+    fail "Say one of: up, manage, pg, test, bench, lint, lock."
     ;;
 esac

@@ -9,15 +9,12 @@ from django.core.cache import cache
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
-from governance.accounts.permissions import viewer_of
-from governance.accounts.picker import picked_teams
-from governance.accounts.scope import teams_of
+from governance.findings.views import KEPT_SECONDS, scope_key
 from governance.images.models import Image
 from governance.overview.filters import STAGES, place_filter
 
 # Beyond this many images the totals may be a minute old: counting a million rows for every visit helps nobody.
 LARGE = 20_000
-KEPT_SECONDS = 60
 
 
 @dataclass(slots=True)
@@ -82,8 +79,7 @@ class Figures:
 
 def figures(request: HttpRequest, images: QuerySet[Image]) -> Figures:
     """Count the images; a large fleet's totals are kept for a minute."""
-    scope = (sorted(teams_of(viewer_of(request)) or [-1]), sorted(picked_teams(request) or [-1]))
-    key = f"figures:{scope}".replace(" ", "")
+    key = f"figures:{scope_key(request)}"
     totals = cache.get(key)
     if totals is None:
         totals = count(images)

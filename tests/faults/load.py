@@ -9,11 +9,14 @@ import itertools
 import json
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
+
+import psycopg
 
 from governance.local.instance import HOST
 from tests.faults.instance import Instance, wait_until
@@ -23,6 +26,8 @@ NUMBERS = itertools.count(1)
 # This many reports in a row speak of the same image, so that workers meet on it.
 PER_IMAGE = 3
 GIVE_UP_SECONDS = 60.0
+# Senders wait while so many of their reports are unfinished: a busy machine must not make a fault look slow to heal.
+AHEAD = 80
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -125,12 +130,26 @@ class Load:
         self.reports: list[Report] = []
         self.wrong: list[str] = []
         self._over = threading.Event()
+        self._ahead = threading.Event()
         self._threads = [threading.Thread(target=self._send, daemon=True) for _ in range(threads)]
+        self._threads.append(threading.Thread(target=self._watch, daemon=True))
+
+    def _watch(self) -> None:
+        """Note whether the senders are too far ahead of the workers."""
+        while not self._over.wait(0.3):
+            with suppress(psycopg.OperationalError):
+                ids = [report.id for report in list(self.reports) if report.id is not None]
+                query = "SELECT count(*) FROM scanning_delivery WHERE id = ANY(%s) AND finished_at IS NULL"
+                is_ahead = self.instance.rows(query, ids)[0][0] > AHEAD
+                self._ahead.set() if is_ahead else self._ahead.clear()
 
     def _send(self) -> None:
         sender = Sender(self.instance)
         try:
             while not self._over.is_set():
+                if self._ahead.is_set():
+                    time.sleep(self.pause)
+                    continue
                 report = make_load_report()
                 self.reports.append(report)
                 sender.deliver(report)

@@ -15,7 +15,7 @@ from tests.faults.load import Load
 def heard(instance: Instance, load: Load) -> None:
     """Hints arrive again: a worker that only seems to be connected would live on its sweeper alone."""
     before = instance.hints_taken()
-    wait_until(lambda: instance.hints_taken() > before + 20, "hints reach the workers again", 45)
+    wait_until(lambda: instance.hints_taken() > before + 4, "hints reach the workers again", 45)
     load.works()
 
 

@@ -113,3 +113,29 @@ def test_a_second_start_needs_neither_network_nor_half_a_second_to_begin(tmp_pat
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "manage token create x", "")
+
+
+def test_it_installs_into_the_checkout_and_never_into_the_python_it_found(machine: Path) -> None:
+    """UV_PYTHON alone would make uv fill the interpreter that is only borrowed."""
+    checkout = machine / "checkout"
+    (checkout / "governance" / "local").mkdir(parents=True)
+    shutil.copy(SCRIPT, checkout / "governance" / "local")
+    for name in ("requirements-local.txt", "requirements-dev.txt", "package-lock.json"):
+        shutil.copy(ROOT / name, checkout)
+    for name in ("cp", "id"):
+        (machine / name).symlink_to(shutil.which(name) or "")
+    put(machine, "python3.13", GOOD)
+    # Makes an environment whose Python will do, and writes down what it was asked.
+    fake = f"""#!/bin/sh
+echo "$UV_PYTHON $UV_PYTHON_DOWNLOADS $*" >>{machine}/asked
+[ "$1" != venv ] || {{ mkdir -p .venv/bin; cp {machine}/python3.13 .venv/bin/python; }}
+"""
+    put(machine, "uv", fake)
+    command = ["/bin/sh", str(checkout / "governance" / "local" / "bootstrap.sh"), "manage", "check"]
+    environment = {"PATH": str(machine), "HOME": str(machine / "home")}
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    python = machine / "python3.13"
+    asked = (machine / "asked").read_text().splitlines()
+    assert f"{python} never venv -q .venv" in asked
+    assert f"{python} never pip sync -q --python .venv/bin/python --require-hashes requirements-local.txt" in asked
