@@ -61,7 +61,6 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django_htmx",
     "django_filters",
-    "django_tables2",
     "rest_framework",
     "drf_spectacular",
     "governance.web",
@@ -197,7 +196,6 @@ SPECTACULAR_SETTINGS = {
     },
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
 }
-DJANGO_TABLES2_TEMPLATE = "parts/table.html"
 
 # Where the instance keeps its state; its disk must have room before reports are taken.
 DATA_DIRECTORY = Path(os.environ.get("PORTWARDEN_DATA") or ROOT)

@@ -142,6 +142,10 @@ class Image(models.Model):
         indexes = [
             models.Index(fields=["-rank", "-id"], name="image_rank"),
             models.Index(fields=["-built_at", "-id"], name="image_built"),
+            models.Index(models.F("built_at").desc(nulls_last=True), models.F("id").desc(), name="image_newest"),
+            models.Index(fields=["state", "-rank", "-id"], name="image_state"),
+            models.Index(fields=["-rank", "-id"], name="image_demo", condition=models.Q(is_demo=True)),
+            models.Index(fields=["-rank", "-id"], name="image_ended", condition=models.Q(end_of_life=True)),
             GinIndex(fields=["owners"], name="image_owners"),
         ]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Protocol
 
 from django.core.exceptions import ValidationError
+from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
@@ -14,6 +16,7 @@ from django.views import View
 from django.views.decorators.http import require_POST
 
 from governance.web.keyset import Page, bounded_count, paginate
+from governance.web.middleware import unavailable
 
 THEMES = ("auto", "light", "dark")
 YEAR = 365 * 86_400
@@ -181,5 +184,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500 without the frame's figures: they may be what failed."""
+    """500 without the frame's figures: they may be what failed. 503 where the database is away, in middleware too."""
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        return unavailable(request)
     return render(request, "500.html", status=500)

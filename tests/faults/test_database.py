@@ -6,7 +6,6 @@ import time
 from contextlib import ExitStack, suppress
 
 import psycopg
-import pytest
 
 from tests.faults.instance import LEASE_SECONDS, Instance, wait_until
 from tests.faults.ledger import Ledger
@@ -74,7 +73,6 @@ def test_a_power_cut_loses_nothing_that_was_acknowledged(instance: Instance, led
         load.works()
 
 
-@pytest.mark.xfail(strict=True, reason="errors in middleware pass by Unavailable; server_error has to answer 503 then")
 def test_pages_say_that_the_database_is_away(instance: Instance, ledger: Ledger) -> None:
     instance.kill("postgres")
     try:
