@@ -32,6 +32,7 @@ def refused(data: bytes, encoding: str = "") -> int:
         ("gzip", gzip.compress(REPORT[:700]) + gzip.compress(REPORT[700:])),
         ("zstd", zstandard.compress(REPORT)),
     ],
+    ids=["plain", "identity", "gzip", "gzip members", "zstd"],
 )
 def test_it_keeps_the_unpacked_bytes(encoding: str, data: bytes) -> None:
     body = receive(Bytes(data), encoding)
@@ -81,7 +82,9 @@ def make_tar(mode: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "data", [make_zip(), make_tar("w"), make_tar("w:gz"), make_tar("w:xz"), b"7z\xbc\xaf\x27\x1c0"]
+    "data",
+    [make_zip(), make_tar("w"), make_tar("w:gz"), make_tar("w:xz"), b"7z\xbc\xaf\x27\x1c0"],
+    ids=["zip", "tar", "tar.gz", "tar.xz", "7z"],
 )
 def test_archives_are_refused(data: bytes) -> None:
     assert refused(data) == 415
@@ -95,6 +98,7 @@ def test_a_packed_archive_is_refused_too() -> None:
 @pytest.mark.parametrize(
     ("data", "encoding"),
     [(gzip.compress(REPORT)[:-20], "gzip"), (b"no gzip", "gzip"), (b"no zstd", "zstd")],
+    ids=["cut off", "no gzip", "no zstd"],
 )
 def test_damaged_data_is_refused(data: bytes, encoding: str) -> None:
     assert refused(data, encoding) == 400
