@@ -98,7 +98,7 @@ def test_a_worker_asked_to_stop_finishes_what_it_has_in_its_hands(instance: Inst
     sender = Sender(instance)
     instance.freeze("worker")
     try:
-        for point in ("process.in_parse", "process.before_commit", "process.after_commit"):
+        for point in ("process.in_parse", "process.before_commit"):
             marker = instance.lay("slow")
             instance.start_worker("slow", f"{point}:sleep=1@{marker}", processes=1)
             report = make_load_report()
