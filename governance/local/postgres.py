@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from psycopg import sql
 
 from governance.local import identity, wheels
 from governance.local.problem import Problem
-from governance.local.process import Pause, Program, alive, run, tail
+from governance.local.process import Pause, Program, run, tail
 
 MAJOR = "18"
 NAME = "portwarden"
@@ -132,11 +133,18 @@ def leftover(data: Path) -> list[int]:
     """Return the ids of server processes that still work in a data directory, the first one first."""
     main = recorded_id(data)
     if not Path("/proc/self/cwd").exists():
-        return [main] if main and alive(main) else []
+        return [main] if main and _serves(main, data) else []
     resolved = str(data.resolve())
     processes = (entry for entry in Path("/proc").iterdir() if entry.name.isdecimal())
     found = [int(entry.name) for entry in processes if _works_in(entry, resolved)]
     return sorted(found, key=lambda number: (number != main, number))
+
+
+def _serves(number: int, data: Path) -> bool:
+    """Say, where there is no /proc, whether a process is the server of `data` and not one that got its number."""
+    command = ["/bin/ps", "-o", "command=", "-p", str(number)]
+    words = subprocess.run(command, check=False, capture_output=True, text=True).stdout  # noqa: S603 - our own command
+    return "postgres" in words and str(data) in words
 
 
 def _works_in(process: Path, directory: str) -> bool:
