@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import psycopg
 import pytest
@@ -31,6 +32,8 @@ TINY = Path(__file__).with_name("tiny.py")
 class Start:
     """One start of the supervisor on a data directory."""
 
+    made: ClassVar[list[Start]] = []
+
     def __init__(self, data: Path, port: str = "0", **environment: str) -> None:
         self.data = data
         kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
@@ -38,6 +41,7 @@ class Start:
         self.process = subprocess.Popen(
             [sys.executable, str(TINY)], env=kept | settings | environment, stdout=subprocess.PIPE, text=True, cwd=ROOT
         )
+        self.made.append(self)
         self.lines: list[str] = []
         # So that a line that never comes fails the test instead of hanging it.
         self.timer = threading.Timer(45, self.process.kill)
@@ -63,6 +67,21 @@ class Start:
         """Send a signal and wait for the end."""
         self.process.send_signal(number)
         return self.end()
+
+    def close(self) -> None:
+        """End what a test left running and close its pipe."""
+        self.timer.cancel()
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout
+        self.process.stdout.close()
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    while Start.made:
+        Start.made.pop().close()
 
 
 def processes(data: Path) -> list[str]:
