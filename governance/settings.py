@@ -42,12 +42,16 @@ DATABASES["default"] |= {
     "DISABLE_SERVER_SIDE_CURSORS": True,
 }
 DATABASES["default"]["OPTIONS"] = {
+    # Values never become part of a statement's text.
+    "server_side_binding": True,
     "connect_timeout": 3,
     "tcp_user_timeout": 10_000,
     "application_name": "portwarden",
     "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout=60000",
     **DATABASES["default"]["OPTIONS"],
 }
+# How often a worker sends a statement before the server keeps its plan; 0 never (PgBouncer before 1.21 needs that).
+PREPARE_AFTER = env_int("PREPARE_AFTER", 3, 0)
 
 # redis://host:port/0 or unix:///path/to/socket; carries hints only, losing it loses nothing.
 REDIS_URL = env_secret("REDIS_URL", "redis://127.0.0.1:6379/0")

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 from django.conf import settings
 from django.db import Error, InterfaceError, OperationalError, connection, connections, transaction
@@ -18,7 +17,18 @@ from governance.findings.record import Arrival, reasons_of, record_report
 from governance.findings.report import ReportError, ScanReport
 from governance.images.clean import clean_scan_time, clean_text
 from governance.images.names import NotYours
-from scanning.deliveries import ATTEMPTS, Claim, LostLease, claim, finish, give_back, quarantine, read_body, renew
+from scanning.deliveries import (
+    ATTEMPTS,
+    Claim,
+    Figures,
+    LostLease,
+    claim,
+    finish,
+    give_back,
+    quarantine,
+    read_body,
+    renew,
+)
 from scanning.failpoints import reach
 from scanning.parsers import parse
 from scanning.parsers.document import open_document
@@ -26,9 +36,10 @@ from scanning.summary import figures_of
 
 LOG = logging.getLogger(__name__)
 # SQLSTATEs (PostgreSQL, appendix A) that say nothing about the report: the connection was lost or cut, two workers met
-# on the same rows, disk or connections ran out, the server stops, starts or only reads. A statement that took too long
-# (57014) or grew too large (53200, 54) is not among them: it would be tried for ever.
-PASSING = ("08", "25006", "25P03", "40", "53100", "53300", "55P03", "57P", "58")
+# on the same rows, disk or connections ran out, the server stops, starts or only reads, a table changed under a kept
+# plan (rolling back forgets the plans). A statement that took too long (57014) or grew too large (53200, 54) is not
+# among them: it would be tried for ever.
+PASSING = ("08", "0A000", "25006", "25P03", "40", "53100", "53300", "55P03", "57P", "58")
 INSIST_SECONDS = 60.0
 
 
@@ -105,7 +116,7 @@ def ingest(held: Claim) -> None:
     arrival = arrival_of(held)
     reach("process.after_parse", arrival.reference)
     with transaction.atomic():
-        finish(held, **figures(report, arrival))
+        finish(held, figures(report, arrival))
         record_report(report, arrival)
         reach("process.before_commit", arrival.reference)
     reach("process.after_commit", arrival.reference)
@@ -124,17 +135,17 @@ def arrival_of(held: Claim) -> Arrival:
     return Arrival(row.pk, row.received_at, row.stage, row.image, row.team_id, row.is_demo)
 
 
-def figures(report: ScanReport, arrival: Arrival) -> dict[str, Any]:
-    """The columns of the delivery that say what it turned out to be."""
+def figures(report: ScanReport, arrival: Arrival) -> Figures:
+    """What the delivery turned out to be."""
     at, _ = clean_scan_time(report.scanned_at, arrival.received_at)
-    return {
-        "format": clean_text(report.format, 40),
-        "scanner": clean_text(report.scanner, 40),
-        "scanner_version": clean_text(report.scanner_version, 60),
-        "kind": str(report.kind),
-        "scanned_at": at,
-        "result": {**figures_of(report), "reasons": [clean_text(text, 500) for text in reasons_of(report, arrival)]},
-    }
+    return Figures(
+        format=clean_text(report.format, 40),
+        scanner=clean_text(report.scanner, 40),
+        scanner_version=clean_text(report.scanner_version, 60),
+        kind=str(report.kind),
+        scanned_at=at,
+        result={**figures_of(report), "reasons": [clean_text(text, 500) for text in reasons_of(report, arrival)]},
+    )
 
 
 @contextmanager

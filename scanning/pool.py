@@ -112,6 +112,11 @@ def limit_statements() -> None:
     options["options"] = f"{options['options']} {limits}"
 
 
+def keep_plans() -> None:
+    """A worker sends the same few statements all day: planning them once saves a quarter of their time."""
+    connection.settings_dict["OPTIONS"]["prepare_threshold"] = settings.PREPARE_AFTER or None
+
+
 @celeryd_after_setup.connect
 def take_hints_without_receipt(instance: Any, conf: Any, **_: Any) -> None:
     """A hint may be lost, so no receipts are kept: over them a worker dies when the broker is full or hangs up.
@@ -129,6 +134,7 @@ def start(**_: Any) -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     limit_memory()
     limit_statements()
+    keep_plans()
     threading.Thread(target=sweep, daemon=True, name="sweeper").start()
 
 

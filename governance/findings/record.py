@@ -27,7 +27,7 @@ from governance.images.identity import (
 from governance.images.layers import store_layers
 from governance.images.merge import merge_into
 from governance.images.models import Image
-from governance.images.names import NotYours, observe_tag, place, rename, repositories
+from governance.images.names import NotYours, Sighting, observe_tag, place, rename, repositories
 from governance.images.reference import Reference
 
 
@@ -238,12 +238,12 @@ def _identify(found: Resolved, image: ImageFacts, facts: Facts, before: Before) 
     if before.placed and not found.created:
         return bool(found.merged)
     by_name = repositories(facts.references, facts.team, facts.is_demo)
-    place(found.image, by_name, facts.at)
+    place(found.image, by_name.values(), facts.at)
     adopted = False
     if found.identified_by not in ("tag", "reference"):
         platform = "/".join(part for part in (facts.os, facts.architecture, facts.variant) if part)
         for tag in facts.tags:
-            observe_tag(by_name[tag.name].pk, tag.tag, platform, found.image, facts.at)
+            observe_tag(Sighting(by_name[tag.name], tag.tag, platform, found.image, facts.at))
         adopted = before.named and _adopt(found.image, facts.tags)
     rename(found.image)
     return bool(found.merged) or adopted

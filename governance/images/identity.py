@@ -237,20 +237,32 @@ def image_at(tag: Reference, at: datetime) -> int | None:
     return int(row[0]) if row else None
 
 
+CREATE = """
+INSERT INTO images_image (config_digest, config_source, placeholder, first_seen, os, architecture, variant, reference,
+    is_demo, distro, distro_version, owners, state, critical, high, medium, low, unknown, fixable, suppressed, rank,
+    failed_stages)
+VALUES (%(config)s, %(source)s, %(placeholder)s, %(at)s, %(os)s, %(architecture)s, %(variant)s, %(reference)s,
+    %(is_demo)s, '', '', '{}', 'unknown', 0, 0, 0, 0, 0, 0, 0, 0, '{}')
+RETURNING id
+"""
+
+
 def _create(facts: Facts, placeholder: str | None) -> int:
     shown = facts.references[0].familiar if facts.references else (facts.all_digests or [""])[0]
-    image = Image.objects.create(
-        config_digest=facts.config or None,
-        config_source=facts.source if facts.config else "",
-        placeholder=placeholder,
-        first_seen=facts.at,
-        os=facts.os,
-        architecture=facts.architecture,
-        variant=facts.variant,
-        reference=shown,
-        is_demo=facts.is_demo,
-    )
-    return int(image.pk)
+    row = {
+        "config": pack_digest(facts.config) if facts.config else None,
+        "source": facts.source if facts.config else "",
+        "placeholder": placeholder,
+        "at": facts.at,
+        "os": facts.os,
+        "architecture": facts.architecture,
+        "variant": facts.variant,
+        "reference": shown,
+        "is_demo": facts.is_demo,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(CREATE, row)
+        return int(cursor.fetchone()[0])
 
 
 def record_digests(image: int, facts: Facts, known: frozenset[str]) -> None:

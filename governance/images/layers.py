@@ -31,9 +31,6 @@ def store_layers(diff_ids: Sequence[str], history: Sequence[str]) -> int | None:
         return None
     chain = [pack_digest(node) for node in chain_ids(clean)]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM images_layernode WHERE chain_id = %s", [chain[-1]])
-        if row := cursor.fetchone():
-            return int(row[0])
         cursor.execute("SELECT chain_id, id FROM images_layernode WHERE chain_id = ANY(%s)", [chain])
         known = {bytes(node): pk for node, pk in cursor.fetchall()}
         top: int | None = None

@@ -201,7 +201,7 @@ class Manifest(models.Model):
 class Placement(models.Model):
     """An image lies in a repository."""
 
-    image = models.ForeignKey(Image, models.CASCADE, related_name="placements")
+    image = models.ForeignKey(Image, models.CASCADE, related_name="placements", db_index=False)
     repository = models.ForeignKey(Repository, models.CASCADE, related_name="placements")
     first_seen = models.DateTimeField()
 
@@ -212,7 +212,7 @@ class Placement(models.Model):
 class Tag(models.Model):
     """A stretch of time in which a tag pointed to an image; `until` is null while it still does."""
 
-    repository = models.ForeignKey(Repository, models.CASCADE, related_name="tags")
+    repository = models.ForeignKey(Repository, models.CASCADE, related_name="tags", db_index=False)
     name = models.CharField(max_length=128)
     # One tag of a multi-platform index names one image per platform.
     platform = models.CharField(max_length=92, blank=True)

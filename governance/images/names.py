@@ -2,112 +2,169 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import F
 
-from governance.images.models import Image, Placement, Registry, Repository, Tag
-from governance.images.reference import Reference, familiar_name, parse_reference
+from governance.images.models import Registry, Repository, Tag
+from governance.images.reference import Reference
 
 
 class NotYours(PermissionError):
     """The sender's team may not speak for this repository; the text names it."""
 
 
-def repositories(references: Sequence[Reference], team: int | None, is_demo: bool) -> dict[str, Repository]:
-    """The repositories of these references by full name; a new one is created and belongs to the sender's team.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A repository's row, as far as names need it."""
+
+    id: int
+    owner: int | None
+
+
+REPOSITORIES = """
+SELECT registry.host || '/' || repository.name, repository.id, repository.owner_id
+FROM images_repository repository JOIN images_registry registry ON registry.id = repository.registry_id
+WHERE (registry.host, repository.name) IN (SELECT * FROM unnest(%s::text[], %s::text[]))
+"""
+
+
+def repositories(references: Sequence[Reference], team: int | None, is_demo: bool) -> dict[str, int]:
+    """Ids of the repositories of these references by full name; a new one is created and belongs to the sender's team.
 
     Raises `NotYours` where another team owns one: a team's token cannot write into other teams' repositories.
     """
-    found: dict[str, Repository] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(REPOSITORIES, [[ref.host for ref in references], [ref.repository for ref in references]])
+        found = {name: Known(pk, owner) for name, pk, owner in cursor.fetchall()}
     for ref in references:
-        if ref.name in found:
-            continue
-        repository = Repository.objects.filter(registry__host=ref.host, name=ref.repository).first()
-        if repository is None:
-            registry, _ = Registry.objects.get_or_create(host=ref.host)
-            repository, _ = Repository.objects.get_or_create(
-                registry=registry, name=ref.repository, defaults={"owner_id": team, "is_demo": is_demo}
-            )
-        if team is not None and repository.owner_id not in (None, team):
+        if ref.name not in found:
+            found[ref.name] = _create(ref, team, is_demo)
+        if team is not None and found[ref.name].owner not in (None, team):
             raise NotYours(f"repository {ref.name} belongs to another team than this token's")
-        found[ref.name] = repository
-    return found
+    return {name: known.id for name, known in found.items()}
 
 
-def place(image: int, found: dict[str, Repository], at: datetime) -> None:
-    """Note that the image lies in these repositories."""
-    Placement.objects.bulk_create(
-        [Placement(image_id=image, repository=repository, first_seen=at) for repository in found.values()],
-        ignore_conflicts=True,
+def _create(ref: Reference, team: int | None, is_demo: bool) -> Known:
+    registry, _ = Registry.objects.get_or_create(host=ref.host)
+    repository, _ = Repository.objects.get_or_create(
+        registry=registry, name=ref.repository, defaults={"owner_id": team, "is_demo": is_demo}
     )
+    return Known(repository.pk, repository.owner_id)
 
 
-def observe_tag(repository: int, name: str, platform: str, image: int, at: datetime) -> None:
-    """Write into the history that the tag pointed to `image` at `at`, in whatever order observations arrive."""
-    history = list(Tag.objects.filter(repository=repository, name=name, platform=platform).order_by("since", "pk"))
-    around = next((row for row in reversed(history) if row.since <= at), None)
-    after = next((row for row in history if row.since > at), None)
-    if around and around.image_id == image:
-        Tag.objects.filter(pk=around.pk, last_seen__lt=at).update(last_seen=at)
-    elif after and after.image_id == image and not (around and around.last_seen > at):
-        Tag.objects.filter(pk=after.pk).update(since=at)
+def place(image: int, repositories: Iterable[int], at: datetime) -> None:
+    """Note that the image lies in these repositories."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO images_placement (image_id, repository_id, first_seen)"
+            " SELECT %s, repository, %s FROM unnest(%s::bigint[]) AS repository ON CONFLICT DO NOTHING",
+            [image, at, list(repositories)],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One row of a tag's history."""
+
+    id: int
+    image: int
+    since: datetime
+    last_seen: datetime
+    until: datetime | None
+
+
+# The stretch that holds at a moment (or held last before it), and the one after it.
+AROUND = """
+(SELECT id, image_id, since, last_seen, until FROM images_tag
+  WHERE repository_id = %(repository)s AND name = %(name)s AND platform = %(platform)s AND since <= %(at)s
+  ORDER BY since DESC, id DESC LIMIT 1)
+UNION ALL
+(SELECT id, image_id, since, last_seen, until FROM images_tag
+  WHERE repository_id = %(repository)s AND name = %(name)s AND platform = %(platform)s AND since > %(at)s
+  ORDER BY since, id LIMIT 1)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A tag (of one platform, where the tag names an index) was seen pointing to an image at a time."""
+
+    repository: int
+    name: str
+    platform: str
+    image: int
+    at: datetime
+
+
+def observe_tag(seen: Sighting) -> None:
+    """Write into the history that the tag pointed to the image then, in whatever order observations arrive."""
+    with connection.cursor() as cursor:
+        cursor.execute(AROUND, asdict(seen))
+        rows = [Stretch(*row) for row in cursor.fetchall()]
+    around = next((row for row in rows if row.since <= seen.at), None)
+    after = next((row for row in rows if row.since > seen.at), None)
+    if around and around.image == seen.image:
+        Tag.objects.filter(pk=around.id, last_seen__lt=seen.at).update(last_seen=seen.at)
+    elif after and after.image == seen.image and not (around and around.last_seen > seen.at):
+        Tag.objects.filter(pk=after.id).update(since=seen.at)
         if around:
-            Tag.objects.filter(pk=around.pk).update(until=at)
+            Tag.objects.filter(pk=around.id).update(until=seen.at)
     else:
-        _insert(repository, name, platform, image, at, around, after)
+        _insert(seen, around, after)
 
 
-def _insert(
-    repository: int, name: str, platform: str, image: int, at: datetime, around: Tag | None, after: Tag | None
-) -> None:
+INSERT = """
+INSERT INTO images_tag (repository_id, name, platform, image_id, since, last_seen, until)
+VALUES (%(repository)s, %(name)s, %(platform)s, %(image)s, %(at)s, %(at)s, %(until)s)
+"""
+
+
+def _insert(seen: Sighting, around: Stretch | None, after: Stretch | None) -> None:
     """A stretch of its own; one that it falls into is cut in two."""
     until = after.since if after else None
-    if around and around.last_seen > at:
-        Tag.objects.create(
-            repository_id=repository,
-            name=name,
-            platform=platform,
-            image_id=around.image_id,
-            since=around.last_seen,
-            last_seen=around.last_seen,
-            until=around.until,
-        )
-        until = around.last_seen
-    if around:
-        Tag.objects.filter(pk=around.pk).update(until=at, last_seen=min(around.last_seen, at))
-    Tag.objects.create(
-        repository_id=repository, name=name, platform=platform, image_id=image, since=at, last_seen=at, until=until
-    )
+    with connection.cursor() as cursor:
+        if around and around.last_seen > seen.at:
+            rest = {"image": around.image, "at": around.last_seen, "until": around.until}
+            cursor.execute(INSERT, asdict(seen) | rest)
+            until = around.last_seen
+        if around:
+            Tag.objects.filter(pk=around.id).update(until=seen.at, last_seen=min(around.last_seen, seen.at))
+        cursor.execute(INSERT, asdict(seen) | {"until": until})
+
+
+# The pattern does what reference.familiar_name does: `docker.io/library/alpine` is shown as `alpine`.
+RENAME = r"""
+UPDATE images_image image SET
+    owners = coalesce(place.owners, array[]::bigint[]),
+    repository_id = coalesce(tag.repository, place.repository, image.repository_id),
+    reference = coalesce(
+        regexp_replace(coalesce(image.placeholder, tag.written, place.written), '^docker\.io/(library/)?', ''),
+        image.reference)
+FROM (
+    SELECT array_agg(DISTINCT repository.owner_id) FILTER (WHERE repository.owner_id IS NOT NULL) AS owners,
+           (array_agg(repository.id ORDER BY placement.id))[1] AS repository,
+           (array_agg(registry.host || '/' || repository.name ORDER BY placement.id))[1] AS written
+    FROM images_placement placement JOIN images_repository repository ON repository.id = placement.repository_id
+    JOIN images_registry registry ON registry.id = repository.registry_id
+    WHERE placement.image_id = %(image)s
+) place LEFT JOIN (
+    SELECT repository.id AS repository, registry.host || '/' || repository.name || ':' || tag.name AS written
+    FROM images_tag tag JOIN images_repository repository ON repository.id = tag.repository_id
+    JOIN images_registry registry ON registry.id = repository.registry_id
+    WHERE tag.image_id = %(image)s
+    ORDER BY tag.until DESC NULLS FIRST, tag.last_seen DESC, tag.repository_id, tag.name LIMIT 1
+) tag ON true
+WHERE image.id = %(image)s
+"""
 
 
 def rename(image: int) -> None:
     """Recompute what lists show: the reference (newest tag that still holds), its repository, the owning teams."""
-    tag = (
-        Tag.objects.filter(image=image)
-        .select_related("repository__registry")
-        .order_by(F("until").desc(nulls_first=True), "-last_seen", "repository_id", "name")
-        .first()
-    )
-    placements = Placement.objects.filter(image=image).select_related("repository__registry").order_by("pk")
-    owners = sorted({row.repository.owner_id for row in placements if row.repository.owner_id is not None})
-    changes: dict[str, object] = {"owners": owners}
-    name_only = Image.objects.values_list("placeholder", flat=True).get(pk=image)
-    if tag:
-        repository = tag.repository
-        name = familiar_name(repository.registry.host, repository.name)
-        changes |= {"reference": f"{name}:{tag.name}", "repository_id": repository.pk}
-    elif placements:
-        repository = placements[0].repository
-        changes |= {
-            "reference": familiar_name(repository.registry.host, repository.name),
-            "repository_id": repository.pk,
-        }
-    if name_only and (written := parse_reference(name_only)):
-        changes["reference"] = written.familiar
-    Image.objects.filter(pk=image).update(**changes)
+    with connection.cursor() as cursor:
+        cursor.execute(RENAME, {"image": image})
 
 
 def set_owner(repository: Repository, team: int | None) -> int:

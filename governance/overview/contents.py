@@ -88,8 +88,8 @@ JOIN findings_advisory advisory ON advisory.id = finding.advisory_id
 JOIN findings_package package ON package.id = finding.package_id
 WHERE finding.id = ANY(%(ids)s) AND (%(package)s = '' OR package.name = %(package)s)
 GROUP BY 1, 2
-HAVING (%(low)s IS NULL OR max(finding.severity) BETWEEN %(low)s AND %(high)s)
-   AND (%(fixable)s IS NULL OR bool_or(finding.fixed_version <> '') = %(fixable)s)
+HAVING (%(low)s::int IS NULL OR max(finding.severity) BETWEEN %(low)s AND %(high)s)
+   AND (%(fixable)s::bool IS NULL OR bool_or(finding.fixed_version <> '') = %(fixable)s)
 ORDER BY 3 DESC, bool_or(finding.fixed_version <> '') DESC, 1 DESC, 2
 LIMIT %(size)s OFFSET %(offset)s
 """

@@ -99,7 +99,7 @@ def series(bodies: list[bytes]) -> dict[str, Any]:
 def measure() -> dict[str, Any]:
     """Steady state: findings known, image new; the same with a set that nobody had; the same image again."""
     # As a worker's connection is set up.
-    getattr(pool, "keep_plans", bool)()
+    pool.keep_plans()
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE bench_commit (n int)")
     template = report(USUAL)

@@ -8,12 +8,13 @@ from django.core.exceptions import PermissionDenied
 from django.db import OperationalError, connection, connections
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from governance.accounts.models import AuditEntry, User
 from governance.findings.models import Finding, FindingSet, Scan
 from governance.images.models import Image
 from scanning import deliveries, ingest
-from scanning.deliveries import ATTEMPTS, Envelope, KeyReused, LostLease, accept, claim, finish, replay
+from scanning.deliveries import ATTEMPTS, Envelope, Figures, KeyReused, LostLease, accept, claim, finish, replay
 from scanning.models import Delivery, DeliveryBody
 from scanning.slots import take_slot
 from tests.make import deliver, digest_of, make_body, make_report, make_token
@@ -68,7 +69,7 @@ def test_a_lease_that_ran_out_is_taken_over_and_the_old_owner_changes_nothing(re
     new = claim()
     assert new.id == old.id
     with pytest.raises(LostLease):
-        finish(old)
+        finish(old, Figures("", "", "", "", timezone.now(), {}))
     ingest.process(old)
     assert Scan.objects.count() == 0
     ingest.process(new)
