@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("governance.accounts.urls")),
     path("", include("governance.overview.urls")),
     path("images/", include("governance.overview.image_urls")),
+    path("teams/", include("governance.overview.team_urls")),
     path("vulnerabilities/", include("governance.findings.urls")),
     path("deliveries/", include("scanning.urls")),
     path("theme/", theme, name="theme"),

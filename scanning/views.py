@@ -12,6 +12,7 @@ from governance.accounts.models import User
 from governance.accounts.permissions import viewer_of
 from governance.findings.models import Scan
 from governance.images.models import Image
+from governance.web.templatetags.portwarden import SEVERITIES
 from governance.web.views import ListPage, render_page
 from scanning.deliveries import read_body, replay
 from scanning.filters import DeliveryFilterSet
@@ -46,6 +47,8 @@ def delivery_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "delivery": delivery,
         "report": report,
         "images": images_of(request, delivery),
+        # The database keeps no order of an object's members.
+        "severities": [(word, report["by_severity"].get(word, 0)) for word in SEVERITIES],
         "any_checks": any(report["checks"].values()),
         "sha256": f"sha256:{bytes(delivery.body_sha256).hex()}",
         "has_body": DeliveryBody.objects.filter(delivery=delivery).exists(),

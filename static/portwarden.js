@@ -71,7 +71,7 @@
     if (button?.dataset.menu !== undefined) {
       const open = document.body.classList.toggle("menu-open");
       button.setAttribute("aria-expanded", String(open));
-      if (open) document.querySelector("#side a[aria-current], #side a")?.focus();
+      if (open) (document.querySelector("#side a[aria-current]") ?? document.querySelector("#side a"))?.focus();
     } else if (!event.target.closest("#side")) closeMenu();
     document.querySelectorAll("details.person[open], details.sure[open]").forEach((box) => {
       if (!box.contains(event.target)) box.open = false;

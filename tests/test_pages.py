@@ -57,6 +57,11 @@ READERS = ("read", "admin token", "team read", "other read")
 ADMINS = ("admin token",)
 OWN_PAGE = page(stranger=404)
 OWN_API = api(READERS, stranger=404, other_read=404)
+# Who sees everything looks at people, and only administrators change them. Others learn nothing of who is there.
+NOT_PEOPLE = {"viewer": 403, "stranger": 403}
+CHANGES_PEOPLE = page(auditor=403, admin=302, **NOT_PEOPLE)
+# The stranger does not even see the team; who sees it may not change it.
+CHANGES_TEAM = page(viewer=403, stranger=404, auditor=403, admin=302)
 TABS = ("findings", "packages", "layers", "scans", "timeline", "checks")
 
 ROWS: dict[str, list[Row]] = {
@@ -67,7 +72,39 @@ ROWS: dict[str, list[Row]] = {
     "theme": [Row(everyone(302), "post", data={"theme": "dark"})],
     "accounts:login": [Row(everyone(200) | dict.fromkeys(PEOPLE[1:], 302))],
     "accounts:logout": [Row(everyone(302), "post")],
-    "accounts:token_list": [Row(page())],
+    "accounts:account": [
+        Row(page()),
+        Row(page() | dict.fromkeys(PEOPLE[1:], 422), "post", data={"old_password": "wrong"}),
+    ],
+    "accounts:person_list": [
+        Row(page(**NOT_PEOPLE)),
+        Row(
+            page(auditor=403, admin=201, **NOT_PEOPLE),
+            "post",
+            data={"username": "new", "role": "member"},
+        ),
+    ],
+    "accounts:person_detail": [Row(page(**NOT_PEOPLE), named="person")],
+    "accounts:person_role": [Row(CHANGES_PEOPLE, "post", "person", {"role": "auditor"})],
+    "accounts:person_active": [Row(CHANGES_PEOPLE, "post", "person", {"active": "false"})],
+    "accounts:person_password": [Row(page(auditor=403, **NOT_PEOPLE), "post", "person")],
+    "accounts:token_list": [
+        Row(page()),
+        Row(page(viewer=422, stranger=422, auditor=422, admin=201), "post", data={"name": "ci", "scope": "read"}),
+    ],
+    "teams:team_list": [
+        Row(page()),
+        Row(page(auditor=403, admin=302, **NOT_PEOPLE), "post", data={"name": "new"}),
+    ],
+    "teams:team_detail": [Row(OWN_PAGE, named="team")],
+    "teams:team_rename": [Row(CHANGES_TEAM, "post", "team", {"name": "store"})],
+    "teams:member_add": [Row(CHANGES_TEAM, "post", "team", {"username": "stranger", "role": "viewer"})],
+    "teams:member_role": [Row(CHANGES_TEAM, "post", "member", {"role": "editor"})],
+    "teams:member_remove": [Row(CHANGES_TEAM, "post", "member")],
+    "images:repository_detail": [
+        Row(OWN_PAGE, named="repository"),
+        Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "repository", {"owner": ""}),
+    ],
     "accounts:token_revoke": [
         Row(page(viewer=404, stranger=404, auditor=404, admin=302), "post", "token"),
     ],
@@ -165,11 +202,18 @@ def arguments(named: str, team: Team) -> list[object]:
     """A thing of team shop."""
     if named == "token":
         return [make_token(team=team)[0].pk]
+    if named in ("person", "member"):
+        somebody = make_user(team=team)
+        return [somebody.pk] if named == "person" else [team.pk, somebody.pk]
+    if named == "team":
+        return [team.pk]
     if not named:
         return []
     image: Image = make_image(team=team)
     if named == "vulnerability":
         return [Advisory.objects.get().name]
+    if named == "repository":
+        return [image.repository_id]
     return [image.pk if named == "image" else Delivery.objects.get().pk]
 
 
@@ -188,12 +232,16 @@ def test_who_may_do_what(name: str, row: Row, who: str, team, mate, stranger, ad
         assert row.method == "post" or answer["Location"].startswith("/login/?next=")
 
 
-@pytest.mark.parametrize("named", ["image", "delivery", "token"])
+@pytest.mark.parametrize("named", ["image", "delivery", "token", "team", "repository"])
 def test_what_is_not_yours_looks_like_what_is_not_there(named: str, team, stranger, client) -> None:
     client.force_login(stranger)
-    name = {"image": "images:image_detail", "delivery": "scanning:delivery_detail", "token": "accounts:token_revoke"}[
-        named
-    ]
+    name = {
+        "image": "images:image_detail",
+        "delivery": "scanning:delivery_detail",
+        "token": "accounts:token_revoke",
+        "team": "teams:team_detail",
+        "repository": "images:repository_detail",
+    }[named]
     method = client.post if named == "token" else client.get
     theirs = method(reverse(name, args=arguments(named, team)))
     nothing = method(reverse(name, args=[999_999]))

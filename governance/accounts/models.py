@@ -61,12 +61,24 @@ class User(AbstractBaseUser):
         return self.is_active and self.role in (self.Role.ADMIN, self.Role.AUDITOR)
 
 
+class TeamQuerySet(models.QuerySet["Team"]):
+    """Teams by who may see them."""
+
+    def visible_to(self, user: User | AnonymousUser) -> TeamQuerySet:
+        """Administrators and auditors see all, others their own."""
+        if not isinstance(user, User) or not user.is_active:
+            return self.none()
+        return self if user.sees_everything else self.filter(members=user)
+
+
 class Team(models.Model):
     """A group of people who own repositories."""
 
     name = models.CharField(max_length=100, unique=True)
     members = models.ManyToManyField(User, through="Membership", related_name="teams")
     is_demo = models.BooleanField(default=False)
+
+    objects = TeamQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.models import AnonymousUser
 
-from governance.accounts.models import Token, User
+from governance.accounts.models import Membership, Team, Token, User
 
 # A person, a machine's token, or nobody.
 type Viewer = User | Token | AnonymousUser
@@ -23,3 +23,17 @@ def teams_of(viewer: Viewer) -> set[int] | None:
     if isinstance(viewer, User) and viewer.is_active:
         return None if viewer.sees_everything else viewer.team_ids
     return set()
+
+
+def administers(viewer: Viewer | None, team: Team | None = None) -> bool:
+    """May `viewer` change people and teams, or the members of `team`? None is the command line, which may."""
+    if viewer is None:
+        return True
+    if isinstance(viewer, Token):
+        bound_to_it = viewer.team_id is None or (team is not None and viewer.team_id == team.pk)
+        return viewer.scope == Token.Scope.ADMIN and bound_to_it
+    if not isinstance(viewer, User) or not viewer.is_active:
+        return False
+    if viewer.is_admin or team is None:
+        return viewer.is_admin
+    return Membership.objects.filter(user=viewer, team=team, role=Membership.Role.ADMIN).exists()

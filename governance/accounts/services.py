@@ -1,4 +1,4 @@
-"""The verbs of accounts: make and revoke tokens, create people."""
+"""The verbs of tokens: make, find, revoke."""
 
 from __future__ import annotations
 
@@ -88,11 +88,3 @@ def find_token(secret: str) -> Token | None:
         long_ago = Q(last_used_at=None) | Q(last_used_at__lt=now - LAST_USED_STEP)
         Token.objects.filter(long_ago, pk=token.pk).update(last_used_at=now)
     return token
-
-
-@transaction.atomic
-def create_person(viewer: Viewer | None, username: str, role: str, password: str | None) -> User:
-    """Create a person; without a password nobody can sign in as them."""
-    user = User.objects.create_user(username, password, role=role)
-    audit(viewer, "user.create", f"user {user.pk} {username}", after={"role": role})
-    return user

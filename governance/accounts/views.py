@@ -72,11 +72,15 @@ class TokenList(View):
         try:
             token, secret = create_token(person(request), said["name"], said["scope"], said["team"], said["days"])
         except (PermissionDenied, ValidationError) as error:
-            form.add_error(None, error.messages if isinstance(error, ValidationError) else str(error))
+            form.refuse(error if isinstance(error, ValidationError) else ValidationError(str(error)))
             return self.page(request, form, status=422)
-        return self.page(request, TokenForm(maker=person(request)), made=token, secret=secret, status=201)
+        answer = self.page(request, TokenForm(maker=person(request)), 201, "tokens", made=token, secret=secret)
+        answer["HX-Retarget"] = "#tokens"
+        return answer
 
-    def page(self, request: HttpRequest, form: TokenForm, status: int = 200, **made: Any) -> HttpResponse:
+    def page(
+        self, request: HttpRequest, form: TokenForm, status: int = 200, part: str = "new", **made: Any
+    ) -> HttpResponse:
         """The page, with the secret where one was just made."""
         context = {
             "tokens": Token.objects.visible_to(person(request)).select_related("team", "maker")[:500],
@@ -85,7 +89,7 @@ class TokenList(View):
             "made": made.get("made"),
             "secret": made.get("secret", ""),
         }
-        return render_page(request, "accounts/token_list.html", context, status=status)
+        return render_page(request, "accounts/token_list.html", context, part, status=status)
 
 
 def person(request: HttpRequest) -> User:

@@ -19,13 +19,15 @@ IDENTIFIER = re.compile(
 )
 ADVISORY = re.compile(r"[A-Za-z][A-Za-z0-9]*-\d{4}[-:]\S+")
 DIGEST = re.compile(r"(?:(sha256|sha512|sha384):)?([0-9a-f]{8,128})")
+# OCI distribution-spec, "Pulling manifests": what a tag may be.
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 CODES = {"": b"\x01", "sha256": b"\x01", "sha512": b"\x02", "sha384": b"\x03"}
 # Up to this many ids are handed over as a list, which the planner can weigh; beyond, rows are tested one by one.
 SHORT = 2_000
 
 
 def search_images(images: QuerySet[Image], text: str) -> QuerySet[Image]:
-    """Images that `text` names: a vulnerability's identifier, the beginning of a digest, a repository or a package."""
+    """Images that `text` names: a vulnerability's identifier, a digest's beginning, a repository, tag or package."""
     word = text.strip().replace("\x00", "")
     if not word:
         return images
@@ -74,11 +76,11 @@ def by_digest(algorithm: str, begin: str) -> Q:
 
 
 def by_name(word: str) -> Q:
-    """Repositories with `word` in their name (`name:tag` narrows to a tag), or images with a package so called."""
+    """Repositories with `word` in their name (`name:tag` narrows to a tag), or images with such a tag or package."""
     path, colon, tag = word.partition("@")[0].rpartition(":")
     if colon and "/" not in tag:
         return _tagged(_repositories(path), tag)
-    return through("repository", _repositories(word)) | _with_package(word)
+    return through("repository", _repositories(word)) | _with_tag(word) | _with_package(word)
 
 
 def _repositories(word: str) -> QuerySet[Repository]:
@@ -95,6 +97,18 @@ def _tagged(repositories: QuerySet[Repository], tag: str) -> Q:
     some = list(repositories.values_list("pk", flat=True)[:SHORT])
     tags = Tag.objects.filter(repository__in=some, name__startswith=tag)
     return Q(pk__in=list(tags.order_by().values_list("image", flat=True).distinct()[:20_000]))
+
+
+def _with_tag(word: str) -> Q:
+    """Images to which a tag that begins so points or pointed; only that very tag where too many begin so."""
+    if not TAG.fullmatch(word):
+        return Q(pk__in=[])
+    same = Tag.objects.filter(name=word)
+    for tags in (Tag.objects.filter(name__startswith=word), same):
+        some = list(tags.order_by().values_list("image", flat=True)[: SHORT + 1])
+        if len(some) <= SHORT:
+            return Q(pk__in=some)
+    return Q(IsNull(Subquery(same.filter(image=OuterRef("pk")).values("pk")[:1]), False))
 
 
 def _with_package(name: str) -> Q:

@@ -161,6 +161,7 @@ RECOUNT = (
     "       WHERE a.vulnerability_id = ANY(%(groups)s))"
 )
 # Four counters in one number, the worst in the highest bits. Parentheses: << and | bind alike in SQL.
+# Only for a set that is there: LEAST takes a NULL for the larger of the two.
 RANK = (
     "(least(s.critical, 32767)::bigint << 48) | (least(s.high, 65535)::bigint << 32)"
     " | (least(s.medium, 65535)::bigint << 16) | least(s.low, 65535)::bigint"

@@ -60,7 +60,7 @@ UPDATE images_image image SET
     critical = coalesce(s.critical, 0), high = coalesce(s.high, 0), medium = coalesce(s.medium, 0),
     low = coalesce(s.low, 0), unknown = coalesce(s.unknown, 0), fixable = coalesce(s.fixable, 0),
     suppressed = coalesce(cardinality(s.suppressed), 0),
-    rank = coalesce({RANK}, 0),
+    rank = CASE WHEN s.id IS NULL THEN 0 ELSE {RANK} END,
     state = CASE
         WHEN fact.assessed_at IS NOT NULL AND cardinality(s.findings) > 0 THEN 'vulnerable'
         WHEN image.end_of_life AND fact.assessed_at IS NOT NULL THEN 'end_of_life'

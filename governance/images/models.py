@@ -163,6 +163,11 @@ class Image(models.Model):
         return self.placeholder is None
 
     @property
+    def is_assessed(self) -> bool:
+        """A scan looked for vulnerabilities; without one the counters are zero because nobody knows."""
+        return self.finding_set_id is not None
+
+    @property
     def findings_total(self) -> int:
         """All counted findings."""
         return self.critical + self.high + self.medium + self.low + self.unknown
@@ -222,7 +227,11 @@ class Tag(models.Model):
     until = models.DateTimeField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["repository", "name", "since"], name="tag_history")]
+        indexes = [
+            models.Index(fields=["repository", "name", "since"], name="tag_history"),
+            # For searching by a tag's beginning: a plain index cannot, where the database's collation is not C.
+            models.Index(fields=["name"], opclasses=["varchar_pattern_ops"], name="tag_name"),
+        ]
 
 
 class Event(models.Model):

@@ -84,7 +84,7 @@ class ImagePage(View):
         """Every package with its layer and findings."""
         picked = {"q": self.text("q"), "type": self.text("type")}
         if image.package_set is None:
-            return {"rows": [], "kinds": [], "picked": picked, **self.pager(0, SIZE * 2)}
+            return {"rows": [], "kinds": [], "picked": picked, "any_picked": False, **self.pager(0, SIZE * 2)}
         rows, total = contents.packages_page(image.package_set, picked["q"], self.page(), picked["type"])
         places = contents.places_by_package(image.package_set)
         counts = contents.counts_per_package(image.finding_set.findings if image.finding_set else [])
@@ -93,6 +93,7 @@ class ImagePage(View):
             "top": longest(counts[row.pk] for row in rows if row.pk in counts),
             "kinds": [(kind, f"{kind} ({number})") for kind, number in contents.kinds_of(image.package_set) if kind],
             "picked": picked,
+            "any_picked": any(picked.values()),
             **self.pager(total, SIZE * 2),
         }
 
@@ -132,7 +133,8 @@ class ImagePage(View):
 def tabs_of(image: Image) -> list[tuple[str, str]]:
     """The tabs in words, with their numbers where the image's row has them."""
     packages = f"Packages {count(len(image.package_set.packages))}" if image.package_set else "Packages"
-    words = {"findings": f"Findings {count(image.findings_total)}", "packages": packages}
+    findings = f"Findings {count(image.findings_total)}" if image.is_assessed else "Findings"
+    words = {"findings": findings, "packages": packages}
     return [(tab, words.get(tab, tab.capitalize())) for tab in TABS]
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from django.urls import path
 
 from governance.overview.image_page import TABS, ImagePage
+from governance.overview.repository_page import RepositoryPage
 from governance.overview.views import ImageList
 
 app_name = "images"
 urlpatterns = [
     path("", ImageList.as_view(), name="image_list"),
+    path("repositories/<int:pk>/", RepositoryPage.as_view(), name="repository_detail"),
     path("<int:pk>/", ImagePage.as_view(), name="image_detail"),
     *(path(f"<int:pk>/{tab}/", ImagePage.as_view(tab=tab), name=f"image_{tab}") for tab in TABS),
 ]

@@ -10,14 +10,51 @@ from django.http import HttpRequest
 from governance.web.request import REQUEST
 from governance.web.views import THEMES
 
-# (namespace, URL name, words, icon), in the order of the work; only what exists.
-PAGES = (
-    ("", (("overview", "overview:start", "Start", "start"),)),
-    ("", (("images", "images:image_list", "Images", "image"),)),
-    ("", (("findings", "findings:vulnerability_list", "Vulnerabilities", "bug"),)),
-    ("Sources", (("scanning", "scanning:delivery_list", "Deliveries", "inbox"),)),
-    ("Administration", (("accounts", "accounts:token_list", "Tokens", "key"),)),
+# (URL name, words, icon), in the order of the work; only what exists. A page is the one where the URL's name begins
+# as far as its underscore: `images:image_layers` is at Images.
+PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    ("", (("overview:start", "Start", "start"),)),
+    ("", (("images:image_list", "Images", "image"),)),
+    ("", (("findings:vulnerability_list", "Vulnerabilities", "bug"),)),
+    ("Sources", (("scanning:delivery_list", "Deliveries", "inbox"),)),
+    (
+        "Administration",
+        (
+            ("teams:team_list", "Teams", "team"),
+            ("accounts:person_list", "People", "people"),
+            ("accounts:token_list", "Tokens", "key"),
+        ),
+    ),
 )
+# Pages whose name does not tell where they are.
+ELSEWHERE = {
+    "images:repository_detail": "images:image",
+    "teams:member_add": "teams:team",
+    "teams:member_role": "teams:team",
+}
+# Only for those who see everything.
+RESTRICTED = {"accounts:person_list"}
+
+
+def here(name: str) -> str:
+    """Where in the sidebar a page is."""
+    return ELSEWHERE.get(name, name.rpartition("_")[0] or name)
+
+
+def sidebar(request: HttpRequest) -> list[tuple[str, list[tuple[str, str, str, str]]]]:
+    """[(heading, [(place, URL name, words, icon)])] of what the person may open."""
+    sees_everything = getattr(getattr(request, "user", None), "sees_everything", False)
+    return [
+        (
+            heading,
+            [
+                (here(name), name, words, icon)
+                for name, words, icon in pages
+                if sees_everything or name not in RESTRICTED
+            ],
+        )
+        for heading, pages in PAGES
+    ]
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -26,8 +63,9 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     match = request.resolver_match
     return {
         "theme": theme if theme in THEMES else "auto",
-        "sidebar": PAGES,
-        "here": match.namespace if match else "",
+        # Asked only by the frame: the pages that say that the database is away must not need it.
+        "sidebar": lambda: sidebar(request),
+        "here": here(match.view_name if match else ""),
         "asked": request.GET.get("q", "") if match and match.namespace == "images" else "",
         "team": request.GET.get("team", ""),
         "base_url": settings.BASE_URL,

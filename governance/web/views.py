@@ -66,6 +66,13 @@ def address(request: HttpRequest) -> str:
     return f"{request.path}?{query}" if query else request.path
 
 
+def done(request: HttpRequest, target: str) -> HttpResponse:
+    """After a change: on to the page that shows it, whole, because frame and messages changed too."""
+    if wants_part(request):
+        return HttpResponse(status=204, headers={"HX-Redirect": target})
+    return HttpResponseRedirect(target)
+
+
 def back(request: HttpRequest, default: str) -> str:
     """Where `next` leads, if that is on this host; anything else is ignored."""
     target = str(request.POST.get("next", ""))
@@ -98,6 +105,10 @@ class ListPage(View):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """One page of rows."""
+        return self.show(request)
+
+    def show(self, request: HttpRequest, status: int = 0, part: str = "", **more: Any) -> HttpResponse:
+        """The page, also after a form on it was sent; `more` goes beside what `beside` shows."""
         filters = self.filterset(said(request), queryset=self.queryset(), request=request)
         sort = request.GET.get("sort", "")
         sort = sort if sort in self.orders else next(iter(self.orders))
@@ -114,8 +125,10 @@ class ListPage(View):
             "picked_state": request.GET.getlist("state"),
             "narrowed": any(name in filters.filters for name in said(request)),
             **self.beside(page),
+            **more,
         }
-        return render_page(request, self.template_name, context, self.part, status=400 if problems else 200)
+        status = status or (400 if problems else 200)
+        return render_page(request, self.template_name, context, part or self.part, status=status)
 
     def rows(self, filters: Filters, sort: str) -> tuple[Page, int, bool, list[str]]:
         """The page's rows, how many there are in all, whether that is exact, and what is wrong with the address."""

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from governance.accounts.models import Team, User
 from governance.images.models import Image
 from scanning.models import Delivery
-from tests.make import deliver, digest_of, make_report, make_token, make_vulnerability
+from tests.make import deliver, digest_of, make_report, make_token, make_user, make_vulnerability
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -108,6 +108,8 @@ def visit(browser: Browser, live_server: Any) -> Iterator[Any]:
 class Fleet:
     """What there is to look at."""
 
+    team: Team
+    mate: User
     image: Image
     quarantined: Delivery
     done: Delivery
@@ -121,6 +123,8 @@ class Fleet:
             *(image + tab for tab in ("", "packages/", "layers/", "scans/", "timeline/", "checks/")),
             *("/vulnerabilities/", "/vulnerabilities/CVE-2099-0666/", "/vulnerabilities/CVE-2099-0001/"),
             *("/deliveries/", f"/deliveries/{self.quarantined.pk}/", f"/deliveries/{self.done.pk}/", "/tokens/"),
+            *("/teams/", f"/teams/{self.team.pk}/", "/people/", f"/people/{self.mate.pk}/", "/account/"),
+            f"/images/repositories/{self.image.repository_id}/",
         ]
 
 
@@ -164,4 +168,6 @@ def fleet(ada: User) -> Fleet:
         viewer=sender,
         stage="runtime",
     )
-    return Fleet(Image.objects.get(config_digest=digest_of("hostile")), deliver(b'{"unknown": 1}'), done)
+    image = Image.objects.get(config_digest=digest_of("hostile"))
+    mate = make_user("mate", team=team, name=HOSTILE)
+    return Fleet(team, mate, image, deliver(b'{"unknown": 1}'), done)

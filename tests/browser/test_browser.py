@@ -142,11 +142,54 @@ def test_everything_works_without_javascript(visit: Any, fleet: Fleet) -> None:
     page.fill("#id_name", "ci")
     page.click(".make button")
     assert page.locator(".made code").first.inner_text().startswith("pw_")
+    page.click(".side >> text=People")
+    page.fill("#id_username", "two words")
+    page.click(".make button")
+    assert "Letters, digits" in page.locator(".field-error").inner_text()
+    page.fill("#id_username", "newcomer")
+    page.click(".make button")
+    assert len(page.locator(".made code").inner_text()) == 24
+    page.click(".side >> text=Teams")
+    page.click("td a:has-text('shop')")
+    page.fill("#id_username", "newcomer")
+    page.click("#join button")
+    assert "newcomer is a member now" in page.locator("#toasts").inner_text()
     page.click(".theme button")
     assert page.get_attribute("html", "data-bs-theme") == "dark"
     page.click(".person summary")
     page.click("text=Sign out")
     page.wait_for_url("**/login/")
+
+
+def test_a_wrong_form_is_swapped_where_it_stands(visit: Any, fleet: Fleet) -> None:
+    visitor = visit(390)
+    page = visitor.go("/people/")
+    page.evaluate("window.stayed = true")
+    page.fill("#id_username", "ADA")
+    page.fill("#id_name", "Kept")
+    page.click("#new button")
+    page.wait_for_selector("#new .field-error >> text=Somebody has this name already")
+    assert page.input_value("#id_name") == "Kept"
+    assert page.evaluate("document.activeElement.id") == "id_username"
+    page.fill("#id_username", "newcomer")
+    page.click("#new button")
+    page.wait_for_selector(".made code")
+    assert page.evaluate("window.stayed") is True
+    assert page.locator("#people").count() == page.locator("#new").count() == 1
+    # The browser itself notes the refused form.
+    assert [text for text in visitor.complaints if "422" not in text] == []
+
+
+def test_a_change_leads_to_the_page_that_shows_it(visit: Any, fleet: Fleet) -> None:
+    visitor = visit()
+    page = visitor.go(f"/teams/{fleet.team.pk}/")
+    page.select_option("td select", "editor")
+    page.click("td .inline-form button")
+    page.wait_for_selector("#toasts >> text=is saved")
+    page.click(".sure summary")
+    page.click(".sure[open] button")
+    page.wait_for_selector("text=Nobody is in this team")
+    assert visitor.complaints == []
 
 
 def test_who_is_no_longer_signed_in_is_asked_to(visit: Any, fleet: Fleet) -> None:

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from governance.accounts.models import Membership, Team, Token, User
 from governance.accounts.throttle import THROTTLE
+from governance.findings.state import refresh
 from governance.images.models import Image, Repository
 from scanning.models import Delivery
 from tests.make import deliver, digest_of, make_image, make_report, make_token, make_user, make_vulnerability
@@ -91,6 +92,9 @@ FILTERS: list[tuple[str, Callable[[Image], str], bool]] = [
     ("q", lambda image: "shop/ap", True),
     ("q", lambda image: "shop/api:1", True),
     ("q", lambda image: "shop/api:2", False),
+    ("q", lambda image: "1.0", True),
+    ("q", lambda image: "1.", True),
+    ("q", lambda image: "2.0", False),
     ("q", lambda image: str(image.config_digest), True),
     ("q", lambda image: str(image.config_digest)[7:16], True),
     ("q", lambda image: "cve-2099-0001", True),
@@ -267,8 +271,19 @@ def test_an_image_that_only_a_name_names_says_so(as_admin: Client, team: Team) -
 def test_never_scanned_is_not_shown_as_clean(as_admin: Client, team: Team) -> None:
     image = make_image(team=team)
     Image.objects.filter(pk=image.pk).update(state="unknown", finding_set=None, high=0, fixable=0, rank=0)
-    assert "That is not the same as clean" in text_of(as_admin, f"/images/{image.pk}/")
+    page = text_of(as_admin, f"/images/{image.pk}/")
+    assert "That is not the same as clean" in page
+    assert "Findings 0" not in page
+    assert "not looked at" in page
     assert "not looked at" in text_of(as_admin, "/images/")
+
+
+def test_an_image_that_nobody_assessed_is_not_the_worst(as_admin: Client) -> None:
+    image = Image.objects.create(first_seen="2026-01-01T00:00Z")
+    refresh([image.pk])
+    image.refresh_from_db()
+    assert image.rank == 0
+    assert "No image matches" in text_of(as_admin, "/images/?severity=critical")
 
 
 def test_demo_data_is_marked_everywhere(as_admin: Client) -> None:
@@ -356,6 +371,14 @@ def test_a_quarantined_report_says_why_and_is_read_again(as_admin: Client) -> No
     assert "not recognised" in page
     as_admin.post(f"/deliveries/{delivery.pk}/replay/")
     assert Delivery.objects.get(pk=delivery.pk).state == "received"
+
+
+def test_severities_of_a_report_are_in_their_order(as_admin: Client) -> None:
+    delivery = deliver(make_report())
+    page = text_of(as_admin, f"/deliveries/{delivery.pk}/")
+    words = re.findall(r'class="n s-(\w+)', page)
+    assert words == ["critical", "high", "medium", "low", "unknown"]
+    assert "not read" in text_of(as_admin, f"/deliveries/{deliver(b'{}').pk}/")
 
 
 def test_nobody_else_may_have_it_read_again(client: Client, team: Team, mate: User) -> None:

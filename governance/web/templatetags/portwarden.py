@@ -72,6 +72,19 @@ def readable(value: Any, limit: int = 0) -> str:
 
 
 @register.filter
+def sentence(value: Any) -> str:
+    """A reason as pages show it: readable, with a capital and a full stop."""
+    text = readable(value).strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?", "…", ")")) or not text else ".")
+
+
+@register.filter
+def place(stage: str) -> str:
+    """One of the three places in words."""
+    return STAGE_NAMES.get(stage, readable(stage, 40))
+
+
+@register.filter
 def paragraphs(value: Any) -> list[str]:
     """Report text as lines, so that only the breaks survive of what it wanted its layout to be."""
     return [readable(line) for line in str(value or "").replace("\r", "\n").split("\n") if line.strip()]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from governance.accounts.models import Token, User
-from governance.accounts.services import create_person, create_token
+from governance.accounts.people import create_person
+from governance.accounts.services import create_token
 
 
 class Command(BaseCommand):
@@ -22,8 +22,7 @@ class Command(BaseCommand):
         """Print what was made."""
         if User.objects.exists():
             return
-        password = secrets.token_urlsafe(18)
-        create_person(None, "admin", User.Role.ADMIN, password)
+        _, password = create_person(None, "admin", User.Role.ADMIN)
         _, secret = create_token(None, "first CI token", Token.Scope.INGEST)
         self.stdout.write(f"administrator: admin / {password}   (shown once)")
         self.stdout.write(f"CI token: {secret}   (shown once)")
