@@ -46,6 +46,14 @@ def test_no_secret_is_in_the_environment(services: dict[str, Any]) -> None:
             assert not variable.endswith(("_URL", "_KEY", "_PASSWORD")) or variable == "BASE_URL", (name, variable)
 
 
+def test_the_secrets_reach_neither_git_nor_the_image() -> None:
+    assert {"/secrets/", "/.env"} <= {*(ROOT / ".gitignore").read_text().splitlines()}
+    # Nothing but what is named goes to the builder.
+    patterns = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
+    assert patterns[0] == "*"
+    assert not {"!secrets", "!.env"} & {*patterns}
+
+
 def test_everything_that_runs_is_watched_and_started_again(services: dict[str, Any]) -> None:
     assert services["migrate"]["restart"] == "no"
     for name in {*services} - {"migrate"}:
