@@ -19,6 +19,8 @@ from governance.images.clean import clean_text
 
 # A vendor's word that the package is not affected, or no longer: shown, but in no counter.
 NOT_COUNTED = {"not_affected", "resolved"}
+# Some advisories carry no identifier; a page needs one for its address.
+NAMELESS = "(no identifier)"
 
 
 @dataclass(slots=True)
@@ -81,15 +83,16 @@ def contents(
 
 
 def clean_match(match: Match, package: PackageAt) -> Match:
-    """Make every text that is part of the finding fit its column."""
+    """Make every text that is part of the finding fit its column. A nameless advisory goes by its first alias."""
+    names = [name for name in (clean_text(text, 100) for text in (match.advisory, *match.aliases)) if name.strip()]
     return Match(
-        advisory=clean_text(match.advisory, 100),
+        advisory=names[0] if names else NAMELESS,
         package=package,
         severity=match.severity,
         severity_word=clean_text(match.severity_word, 30),
         fixed_version=clean_text(match.fixed_version, 300),
         status=clean_text(match.status, 30),
-        aliases=tuple(clean_text(alias, 100) for alias in match.aliases),
+        aliases=tuple(names[1:]),
         title=match.title,
         description=match.description,
         url=match.url,

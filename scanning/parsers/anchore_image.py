@@ -132,11 +132,14 @@ def layers_of(target: Target, diff_ids: tuple[str, ...]) -> dict[str, str]:
     return listed | dict(zip(diff_ids, diff_ids, strict=True))
 
 
-def place(locations: list[Location] | None, layers: dict[str, str]) -> tuple[str, str]:
-    """Return path and layer of the first location."""
+def place(locations: list[Location | str] | None, layers: dict[str, str]) -> tuple[str, str]:
+    """Return path and layer of the first location; the first releases wrote only the path."""
     if not locations:
         return "", ""
-    return locations[0].path or "", layers.get(locations[0].layer or "", "")
+    first = locations[0]
+    if isinstance(first, str):
+        return first, ""
+    return first.path or "", layers.get(first.layer or "", "")
 
 
 def unpacked(text: str | None) -> bytes:

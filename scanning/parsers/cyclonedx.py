@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 import msgspec
 
 from governance.findings.report import ImageScan, Kind, Match, Outcome, PackageAt, ScanReport, severity_of
 from scanning.parsers.cyclonedx_image import OPERATING_SYSTEM, TRIVY, facts_of
-from scanning.parsers.cyclonedx_model import Affect, Bom, Component, Metadata, Rating, Reference, Tools, Vulnerability
+from scanning.parsers.cyclonedx_model import (
+    Affect,
+    Bom,
+    Component,
+    Metadata,
+    Rating,
+    Reference,
+    Tools,
+    Vulnerability,
+)
 from scanning.parsers.document import Document, check_amount, decode
-from scanning.parsers.packages import identify, split_purl, upstream_of
+from scanning.parsers.packages import OS_TYPES, identify, split_purl, upstream_of
 from scanning.parsers.scalars import MAX_DESCRIPTION, licenses_of, moment, score_of, text_of
 
 NAME = "cyclonedx"
 DECODER = msgspec.json.Decoder(Bom)
+AMOUNT = "components and vulnerabilities"
 
 # What is listed beside packages; Trivy's lock files are applications without a version and without a purl.
 NO_PACKAGES = {OPERATING_SYSTEM, "file", "data", "cryptographic-asset", "container", "device", "machine-learning-model"}
@@ -36,32 +47,37 @@ def recognises(document: Document) -> bool:
 def parse(document: Document) -> ScanReport:
     """Read the document. Without vulnerabilities it proves no scan; without components neither (it is a VEX)."""
     bom = decode(DECODER, document.body)
+    scan = scan_of(bom)
+    metadata = bom.metadata or Metadata()
+    tool = next(tools_of(metadata), Component())
+    return ScanReport(
+        format=NAME,
+        scanner=text_of(tool.name) or NAME,
+        images=(scan,),
+        kind=Kind.VULNERABILITY if scan.matches else Kind.SBOM,
+        scanner_version=text_of(tool.version),
+        scanned_at=moment(metadata.timestamp),
+        entries=len(scan.matches),
+    )
+
+
+def scan_of(bom: Bom) -> ImageScan:
+    """Return what the document says of the thing it describes."""
     metadata = bom.metadata or Metadata()
     components = list(flattened(bom.components or []))
     vulnerabilities = bom.vulnerabilities or []
-    entries = sum(max(1, len(one.affects or ())) for one in vulnerabilities)
-    check_amount(len(components) + entries, "components and vulnerabilities")
+    check_amount(len(components) + sum(max(1, len(one.affects or ())) for one in vulnerabilities), AMOUNT)
     packages = {id(one): package_of(one) for one in components if is_package(one)}
     places = Places(components, packages, metadata.component)
     matches = tuple(match for one in vulnerabilities for match in matches_of(one, places))
     affected = {match.package for match in matches}
-    tool = next(tools_of(metadata), Component())
-    scan = ImageScan(
+    return ImageScan(
         image=facts_of(metadata, components),
         outcome=Outcome.ASSESSED if matches and components else Outcome.UNASSESSED,
         matches=matches,
         packages=tuple(packages.values()),
         # A list of nothing but affected packages is a list of findings.
         inventory=any(package not in affected for package in packages.values()),
-    )
-    return ScanReport(
-        format=NAME,
-        scanner=text_of(tool.name) or NAME,
-        images=(scan,),
-        kind=Kind.VULNERABILITY if matches else Kind.SBOM,
-        scanner_version=text_of(tool.version),
-        scanned_at=moment(metadata.timestamp),
-        entries=entries,
     )
 
 
@@ -122,24 +138,27 @@ class Places:
     def find(self, affect: Affect) -> PackageAt:
         """Return the component's package; for one of another document (a BOM-Link or purl) what the reference says."""
         ref = affect.ref or ""
-        component = self.components.get(ref) or self.components.get(ref.rpartition("#")[2])
+        # A BOM-Link: the fragment is the `bom-ref`, percent-encoded or not.
+        fragment = ref.partition("#")[2]
+        component = self.components.get(ref)
+        if component is None and fragment:
+            component = self.components.get(fragment) or self.components.get(unquote(fragment))
         if component is None:
-            return self.foreign(affect)
+            return foreign(ref, unquote(fragment))
         package = self.packages.get(id(component)) or self.known.get(ref)
         if package is None:
             package = self.known[ref] = package_of(component)
         return package
 
-    def foreign(self, affect: Affect) -> PackageAt:
-        """Make a package of a reference that leads nowhere."""
-        ref = affect.ref or ""
-        purl = split_purl(ref) or split_purl(ref.rpartition("#")[2])
-        version = next((text_of(one.version) for one in affect.versions or () if one.version), "")
-        if purl is None:
-            return PackageAt(name=ref, version=version)
-        name = "/".join(filter(None, (purl.namespace, purl.name)))
-        identity = identify(name, purl.version or version, purl)
-        return PackageAt(name=identity.name, version=identity.version, type=identity.type, namespace=identity.namespace)
+
+def foreign(ref: str, fragment: str) -> PackageAt:
+    """Make a package of a reference that leads nowhere. The `versions` a statement is about are none installed."""
+    purl = split_purl(ref) or split_purl(fragment)
+    if purl is None:
+        return PackageAt(name=ref)
+    parts = (purl.name,) if purl.type in OS_TYPES else (purl.namespace, purl.name)
+    identity = identify("/".join(filter(None, parts)), purl.version, purl)
+    return PackageAt(name=identity.name, version=identity.version, type=identity.type, namespace=identity.namespace)
 
 
 def matches_of(vulnerability: Vulnerability, places: Places) -> Iterator[Match]:

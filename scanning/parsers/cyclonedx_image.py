@@ -46,7 +46,8 @@ def facts_of(metadata: Metadata, components: Iterable[Component]) -> ImageFacts:
         architecture=(purl and purl.qualifier("arch")) or next(iter(values.get(f"{CDXGEN}Architecture", ())), ""),
         created=time_text(next(iter(values.get(f"{CDXGEN}Created", ())), "")),
         size=int(size) if size.isdecimal() and len(size) < 19 else 0,
-        diff_ids=tuple(filter(None, values.get(f"{TRIVY}DiffID", ()))),
+        # Trivy Operator joins a repeated property into one.
+        diff_ids=tuple(filter(None, ",".join(values.get(f"{TRIVY}DiffID", ())).split(","))),
         distro=distro,
         distro_version=version,
     )

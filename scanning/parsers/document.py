@@ -70,7 +70,7 @@ class Document:
             Shape.LIST: f"a JSON list of {len(self.items)} elements",
             Shape.NULL: "the JSON value null",
             Shape.SCALAR: "a single JSON value",
-        }.get(self.shape, "text that is not JSON")
+        }.get(self.shape, "XML, not JSON" if self.body[:64].lstrip()[:1] == b"<" else "text that is not JSON")
 
 
 def open_document(body: bytes) -> Document:
@@ -119,6 +119,9 @@ def check_encoding(body: bytes) -> None:
     """Raise `ReportError` if it is not UTF-8; by pieces, as the whole text would cost up to four times its bytes."""
     if body.isascii():
         return
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        # PowerShell's redirection, before its version 6.
+        raise ReportError("the document is UTF-16, as `>` in PowerShell writes it: let the scanner write the file (-o)")
     decoder = codecs.getincrementaldecoder("utf-8")()
     view = memoryview(body)
     for start in range(0, len(body), PIECE):

@@ -15,7 +15,7 @@ from governance.findings.report import (
     severity_of,
 )
 from scanning.parsers.anchore_image import Distro, Target, facts_of, layers_of, place
-from scanning.parsers.document import Document, check_amount, decode
+from scanning.parsers.document import Document, Shape, check_amount, decode
 from scanning.parsers.grype_model import (
     Artifact,
     Configuration,
@@ -31,27 +31,50 @@ from scanning.parsers.scalars import MAX_DESCRIPTION, moment, score_of
 
 NAME = "grype"
 STATES = {"fixed": "fixed", "not-fixed": "affected", "wont-fix": "will_not_fix"}
-DECODER = msgspec.json.Decoder(Report)
+DECODER = msgspec.json.Decoder(Report | list[Found])
+PEEK = msgspec.json.Decoder(dict[str, msgspec.Raw])
+PEEK_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 SETTINGS = msgspec.json.Decoder(Configuration | None)
 
 # Grype's own ignore rules (kernel headers) carry this match type; they are in every report.
 DEFAULT_RULE = "exact-indirect-match"
+# The name in its descriptor, where a build of one's own or an old release does not know it.
+UNNAMED = {b"", b'"[not provided]"'}
 
 
 def recognises(document: Document) -> bool:
-    """`matches`, and what says that Grype wrote it."""
-    return document.has("matches", "descriptor") and (document.has("source") or document.has("distro"))
+    """Its name, else matches of a vulnerability with an artifact; other tools write matches of other things.
+
+    The prereleases wrote the bare list, and 0.1 `image` or `directory` in place of source and descriptor.
+    """
+    name = bytes((_peek(PEEK, document.members.get("descriptor")) or {}).get("name", b"")).strip()
+    if document.has("matches") and name == b'"grype"':
+        return True
+    listed = document.items if document.shape == Shape.LIST else _peek(PEEK_LIST, document.members.get("matches"))
+    if listed:
+        return {"vulnerability", "artifact"} <= (_peek(PEEK, listed[0]) or {}).keys()
+    beside = any(document.has(member) for member in ("source", "distro", "image", "directory"))
+    return document.has("matches") and beside and name in UNNAMED
+
+
+def _peek[Shaped](decoder: msgspec.json.Decoder[Shaped], raw: msgspec.Raw | None) -> Shaped | None:
+    try:
+        return None if raw is None else decoder.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
 def parse(document: Document) -> ScanReport:
     """Read the report. `matches` is always there, so an empty list is a scan that found nothing."""
-    report = decode(DECODER, document.body)
+    read = decode(DECODER, document.body)
+    report = Report(matches=read) if isinstance(read, list) else read
     found, ignored = report.matches or [], report.ignored or []
     check_amount(len(found) + len(ignored), "matches")
     distro, source = report.distro or Distro(), report.source or Source()
-    target = source.target if isinstance(source.target, Target) else Target()
+    old = report.image if isinstance(report.image, Target) else None
+    target = source.target if isinstance(source.target, Target) else old or Target()
     named = ImageFacts(distro=distro.family, distro_version=distro.release)
-    image = facts_of(target, distro) if source.type == "image" else named
+    image = facts_of(target, distro) if source.type == "image" or old else named
     reading = Reading(distro.family, layers_of(target, image.diff_ids))
     descriptor = report.descriptor or Descriptor()
     scan = ImageScan(

@@ -56,7 +56,7 @@ class Artifact(msgspec.Struct, gc=False):
     name: str
     version: str | None = None
     type: str | None = None
-    locations: list[Location] | None = None
+    locations: list[Location | str] | None = None
     purl: str | None = None
     upstreams: list[Upstream] | None = None
 
@@ -117,10 +117,11 @@ class Descriptor(msgspec.Struct, gc=False):
 
 
 class Report(msgspec.Struct, gc=False):
-    """The whole report."""
+    """The whole report. `image` stood for `source` in the first releases."""
 
     matches: list[Found] | None
     ignored: list[Found] | None = field(default=None, name="ignoredMatches")
     source: Source | None = None
     distro: Distro | None = None
     descriptor: Descriptor | None = None
+    image: Target | Scalar = None

@@ -35,9 +35,10 @@ def size_of(value: int | None) -> int:
 
 
 def moment(value: Scalar) -> datetime | None:
-    """Read an RFC 3339 time, in UTC where it names no zone; anything else is None."""
+    """Read an RFC 3339 time, in UTC where it names no zone, or seconds since 1970; anything else is None."""
     try:
-        read = msgspec.convert(value, datetime)
+        # A number is seconds; a number in a text is no time.
+        read = msgspec.convert(value, datetime, strict=isinstance(value, str | bool))
         if read.year <= 1:
             return None
         return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)

@@ -15,7 +15,7 @@ NAME = "syft"
 
 
 class License(msgspec.Struct, gc=False):
-    """One item of `licenses`; before schema 8 a text."""
+    """One item of `licenses`; before schema 8 a text, in schema 1 sometimes instead of the list."""
 
     value: str | None = None
 
@@ -26,8 +26,8 @@ class Artifact(msgspec.Struct, gc=False):
     name: str
     version: str | None = None
     type: str | None = None
-    locations: list[Location] | None = None
-    licenses: list[License | str] | None = None
+    locations: list[Location | str] | None = None
+    licenses: list[License | str] | str | None = None
     purl: str | None = None
 
 
@@ -57,11 +57,22 @@ class Report(msgspec.Struct, gc=False):
 
 
 DECODER = msgspec.json.Decoder(Report)
+PEEK = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def recognises(document: Document) -> bool:
-    """The package list, and the relationships or the schema that Syft writes beside it."""
-    return document.has("artifacts", "source") and (document.has("artifactRelationships") or document.has("schema"))
+    """The package list, and the relationships or the schema that Syft writes beside it.
+
+    Before release 0.12 there was neither: then the source tells, which has a type and a target.
+    """
+    if not document.has("artifacts", "source"):
+        return False
+    if document.has("artifactRelationships") or document.has("schema"):
+        return True
+    try:
+        return {"type", "target"} <= PEEK.decode(document.members["source"]).keys()
+    except (msgspec.DecodeError, RecursionError):
+        return False
 
 
 def parse(document: Document) -> ScanReport:
@@ -91,7 +102,8 @@ def _package(artifact: Artifact, distro: str, layers: dict[str, str]) -> Package
     identity = identify(artifact.name, artifact.version or "", purl, artifact.type or "", distro)
     path, layer = place(artifact.locations, layers)
     source_name, source_version = upstream_of(purl)
-    names = [item if isinstance(item, str) else item.value or "" for item in artifact.licenses or ()]
+    listed = [artifact.licenses] if isinstance(artifact.licenses, str) else artifact.licenses or []
+    names = [item if isinstance(item, str) else item.value or "" for item in listed]
     return PackageAt(
         name=identity.name,
         version=identity.version,

@@ -7,7 +7,7 @@ from msgspec import field
 
 from governance.findings.report import Kind, ScanReport
 from scanning.parsers.document import Document, decode
-from scanning.parsers.scalars import moment
+from scanning.parsers.scalars import Scalar, moment
 from scanning.parsers.trivy_image import facts_of, known_system, named_in, scan_of
 from scanning.parsers.trivy_model import Metadata, Result, Tool
 from scanning.parsers.trivy_results import Contents
@@ -20,7 +20,7 @@ class Report(msgspec.Struct, gc=False):
     """The whole report."""
 
     tool: Tool | None = field(default=None, name="Trivy")
-    created_at: str | None = field(default=None, name="CreatedAt")
+    created_at: Scalar = field(default=None, name="CreatedAt")
     artifact_name: str | None = field(default=None, name="ArtifactName")
     artifact_type: str | None = field(default=None, name="ArtifactType")
     metadata: Metadata | None = field(default=None, name="Metadata")

@@ -64,8 +64,10 @@ DECODER = msgspec.json.Decoder(Cluster)
 
 
 def recognises(document: Document) -> bool:
-    """A cluster's name and one of the lists."""
-    return document.has("ClusterName") and any(document.has(name) for name in LISTS)
+    """A cluster's name and one of the lists; where nothing was found the lists are left out."""
+    return document.has("ClusterName") and (
+        any(document.has(name) for name in LISTS) or document.members.keys() <= {"ClusterName", "SchemaVersion"}
+    )
 
 
 def parse(document: Document) -> ScanReport:

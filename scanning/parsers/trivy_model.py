@@ -29,9 +29,9 @@ class Cvss(msgspec.Struct, gc=False):
 
 
 class Vulnerability(msgspec.Struct, gc=False):
-    """One item of `Vulnerabilities`."""
+    """One item of `Vulnerabilities`. The first releases left the identifier out where the advisory has none."""
 
-    id: str = field(name="VulnerabilityID")
+    id: str = field(default="", name="VulnerabilityID")
     package: str | None = field(default=None, name="PkgName")
     version: str | None = field(default=None, name="InstalledVersion")
     identifier: Identifier | None = field(default=None, name="PkgIdentifier")

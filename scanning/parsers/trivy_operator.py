@@ -1,6 +1,7 @@
 """Trivy Operator's reports (aquasecurity/trivy-operator `pkg/apis/aquasecurity/v1alpha1`).
 
-The bare Kubernetes object, a list of them, or the webhook's `{verb, operatorObject}`.
+The bare Kubernetes object, a list of them (bare, kubectl's, or grouped by resource), or the webhook's
+`{verb, operatorObject}`.
 """
 
 from __future__ import annotations
@@ -17,73 +18,122 @@ from governance.findings.report import (
     Match,
     Outcome,
     PackageAt,
+    ReportError,
     Result,
     ScanReport,
     severity_of,
 )
+from scanning.parsers import cyclonedx
 from scanning.parsers.document import Document, Shape, check_amount, decode
 from scanning.parsers.packages import identify, split_purl
 from scanning.parsers.scalars import MAX_DESCRIPTION, moment, score_of
 from scanning.parsers.trivy_operator_model import Artifact, Body, CheckItem, Item, Named
 
 NAME = "trivy-operator"
-API = "aquasecurity.github.io/"
+GROUP = "aquasecurity.github.io"
 VULNERABILITY_KINDS = {"VulnerabilityReport", "ClusterVulnerabilityReport"}
+SBOM_KINDS = {"SbomReport", "ClusterSbomReport"}
 CHECK_KINDS = {"ExposedSecretReport"} | {
     f"{scope}{about}Report"
     for scope in ("", "Cluster")
     for about in ("ConfigAudit", "RbacAssessment", "InfraAssessment")
 }
-
+KINDS = VULNERABILITY_KINDS | SBOM_KINDS | CHECK_KINDS
+MAX_KIND, MAX_NAMED = 60, 5
 
 DECODER = msgspec.json.Decoder(Item | list[Item])
+GROUPED = msgspec.json.Decoder(dict[str, list[Item] | None])
+BODY = msgspec.json.Decoder(Body | None)
 PEEK = msgspec.json.Decoder(dict[str, msgspec.Raw])
+PEEK_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def recognises(document: Document) -> bool:
-    """An object of the operator's API group and of a kind read here; wrapped or listed, the first decides."""
+    """An object of the operator's API group, or what wraps, lists or groups some; of a list the first decides.
+
+    `kubectl get -o json` writes a `List` of API version v1, whatever it lists.
+    """
     if document.has("verb", "operatorObject"):
         return _ours(document.members["operatorObject"])
     if document.shape == Shape.LIST:
         return bool(document.items) and _ours(document.items[0])
-    return document.text("apiVersion").startswith(API) and document.text("kind").removesuffix("List") in (
-        VULNERABILITY_KINDS | CHECK_KINDS
-    )
+    if document.text("kind") == "List" and document.has("items"):
+        listed = _peek(PEEK_LIST, document.members["items"]) or []
+        return bool(listed) and _ours(listed[0])
+    return document.text("apiVersion").startswith(f"{GROUP}/") or _grouped(document)
 
 
 def _ours(raw: msgspec.Raw) -> bool:
+    members = _peek(PEEK, raw) or {}
+    return Document(b"", Shape.OBJECT, members=members).text("apiVersion").startswith(f"{GROUP}/")
+
+
+def _grouped(document: Document) -> bool:
+    """Say whether every member is named like a resource, as in `vulnerabilityreports.aquasecurity.github.io`."""
+    return bool(document.members) and all(name.endswith(f".{GROUP}") for name in document.members)
+
+
+def _peek[Shaped](decoder: msgspec.json.Decoder[Shaped], raw: msgspec.Raw) -> Shaped | None:
     try:
-        members = PEEK.decode(raw)
+        return decoder.decode(raw)
     except (msgspec.DecodeError, RecursionError):
-        return False
-    return recognises(Document(b"", Shape.OBJECT, members=members)) if "apiVersion" in members else False
+        return None
 
 
 def parse(document: Document) -> ScanReport:
     """Read the object or the objects. A deletion says nothing of any image: it may describe another object."""
-    top = decode(DECODER, document.body)
-    listed = top if isinstance(top, list) else (top.items or [top.operator_object or top])
-    deleted = not isinstance(top, list) and top.verb == "delete"
-    items = [] if deleted else [item for item in listed if item.report]
-    bodies = [item.report for item in items if item.report]
-    check_amount(sum(len(body.vulnerabilities or ()) + len(body.checks or ()) for body in bodies), "entries")
-    vulnerable = any(item.kind in VULNERABILITY_KINDS for item in items)
-    scanner = next((body.scanner for body in bodies if body.scanner), Named())
+    items, deleted = _items(document)
+    unread = sorted({repr((item.kind or "")[:MAX_KIND]) for item in items if item.kind not in KINDS})[:MAX_NAMED]
+    if unread and not any(item.kind in KINDS for item in items):
+        known = ", ".join(sorted(KINDS))
+        raise ReportError(f"objects of kind {', '.join(unread)} are not read; send those of kind {known}")
+    found = [(item, body) for item in items if item.kind in KINDS if (body := decode(BODY, item.report))]
+    if items and not found:
+        raise ReportError("the object has no member `report`: send it as the operator wrote it")
+    kept = [] if deleted else found
+    check_amount(sum(len(body.vulnerabilities or ()) + len(body.checks or ()) for _, body in kept), "entries")
+    scans = tuple(_scan(item, body) for item, body in kept)
+    scanner = next((body.scanner for _, body in kept if body.scanner), Named())
+    notes = ["the operator deleted a report; which one, the message does not say reliably"] if deleted else []
+    notes += [f"objects of kind {', '.join(unread)} are not read"] if unread else []
     return ScanReport(
         format=NAME,
         scanner="trivy",
         scanner_version=scanner.version or "",
-        images=tuple(_scan(item, body) for item, body in zip(items, bodies, strict=True)),
-        kind=Kind.EVENT if not items else Kind.VULNERABILITY if vulnerable else Kind.COMPLIANCE,
-        scanned_at=max(filter(None, (moment(body.updated) for body in bodies)), default=None),
-        entries=sum(len(body.vulnerabilities or ()) for body in bodies),
-        notes=("the operator deleted a report; which one, the message does not say reliably",) if deleted else (),
+        images=scans,
+        kind=_kind({item.kind for item, _ in kept}),
+        scanned_at=max(filter(None, (moment(body.updated) for _, body in kept)), default=None),
+        entries=sum(len(scan.matches) for scan in scans),
+        notes=tuple(notes),
     )
+
+
+def _items(document: Document) -> tuple[list[Item], bool]:
+    """Return the objects, and whether the webhook says that it deleted one."""
+    if _grouped(document):
+        return [item for listed in decode(GROUPED, document.body).values() for item in listed or ()], False
+    top = decode(DECODER, document.body)
+    if isinstance(top, list):
+        return top, False
+    if top.items is not None:
+        return top.items, False
+    return [top.operator_object or top], top.verb == "delete"
+
+
+def _kind(kinds: set[str | None]) -> Kind:
+    """Say what the objects are mainly about."""
+    if not kinds:
+        return Kind.EVENT
+    if kinds & VULNERABILITY_KINDS:
+        return Kind.VULNERABILITY
+    return Kind.SBOM if kinds & SBOM_KINDS else Kind.COMPLIANCE
 
 
 def _scan(item: Item, body: Body) -> ImageScan:
     named = item.metadata or Named()
     owner = "/".join(filter(None, (named.namespace, named.name)))
+    if item.kind in SBOM_KINDS:
+        return _sbom(body)
     return ImageScan(
         image=_facts(body),
         outcome=Outcome.ASSESSED if item.kind in VULNERABILITY_KINDS else Outcome.UNASSESSED,
@@ -93,6 +143,17 @@ def _scan(item: Item, body: Body) -> ImageScan:
             *_checks("secret", body.secrets or (), owner),
         ),
     )
+
+
+def _sbom(body: Body) -> ImageScan:
+    """Read the CycloneDX document inside. Only where it does not name the image, the object's `artifact` does:
+
+    its digest is the image ID in reports of older operators.
+    """
+    bom = decode(cyclonedx.DECODER, body.components)
+    scan = cyclonedx.scan_of(bom)
+    named = scan.image.references or scan.image.repo_digests or scan.image.config_digest
+    return scan if named else msgspec.structs.replace(scan, image=_facts(body))
 
 
 def _facts(body: Body) -> ImageFacts:

@@ -60,7 +60,7 @@ class CheckItem(msgspec.Struct, gc=False):
 
 
 class Body(msgspec.Struct, gc=False):
-    """`report`."""
+    """`report`; `components` is a whole CycloneDX document."""
 
     updated: str | None = field(default=None, name="updateTimestamp")
     scanner: Named | None = None
@@ -70,14 +70,15 @@ class Body(msgspec.Struct, gc=False):
     vulnerabilities: list[Vulnerability] | None = None
     checks: list[CheckItem] | None = None
     secrets: list[CheckItem] | None = None
+    components: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class Item(msgspec.Struct, gc=False, rename="camel"):
-    """One Kubernetes object, or what wraps some."""
+    """One Kubernetes object, or what wraps some. What `report` looks like depends on the kind."""
 
     kind: str | None = None
     metadata: Named | None = None
-    report: Body | None = None
+    report: msgspec.Raw = msgspec.Raw(b"null")
     verb: str | None = None
     operator_object: Item | None = None
     items: list[Item] | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from governance.findings.report import Check, Match, PackageAt, Result, severity_of
+from governance.findings.report import Check, Match, PackageAt, ReportError, Result, severity_of
 from scanning.parsers.document import check_amount, decode
 from scanning.parsers.packages import identify, split_purl
 from scanning.parsers.scalars import MAX_DESCRIPTION, licenses_of, score_of
@@ -90,6 +90,8 @@ class Contents:
         return package
 
     def _match(self, found: Vulnerability, family: str, status: str | None = None) -> Match:
+        if not found.id and not found.package:
+            raise ReportError("a vulnerability names neither itself (`VulnerabilityID`) nor a package (`PkgName`)")
         word = (status or found.status or "").lower()
         return Match(
             advisory=found.id,

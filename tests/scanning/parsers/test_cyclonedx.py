@@ -129,3 +129,34 @@ def test_the_tool_may_be_missing(read, sample, tools):
     bom = sample("cyclonedx/sbom.json")
     bom["metadata"]["tools"] = tools
     assert read(bom).scanner == "cyclonedx"
+
+
+@pytest.mark.parametrize(
+    "ref",
+    [
+        "pkg:deb/debian/libssl3@3.0.15-1?arch=amd64",
+        "urn:cdx:3e671687-395b-41f5-a30f-a58921a69b79/1#pkg:deb/debian/libssl3@3.0.15-1",
+        "urn:cdx:3e671687-395b-41f5-a30f-a58921a69b79/1#pkg%3Adeb%2Fdebian%2Flibssl3%403.0.15-1",
+    ],
+)
+def test_the_package_of_a_distribution_is_the_same_where_only_a_reference_names_it(read, ref):
+    bom = {"bomFormat": "CycloneDX", "vulnerabilities": [{"id": "CVE-2099-0001", "affects": [{"ref": ref}]}]}
+    package = read(bom).images[0].matches[0].package
+    assert (package.type, package.namespace, package.name, package.version) == ("deb", "debian", "libssl3", "3.0.15-1")
+
+
+def test_the_fragment_of_a_link_may_be_percent_encoded(read):
+    bom = {
+        "bomFormat": "CycloneDX",
+        "components": [{"type": "library", "bom-ref": "a/b#c", "name": "abc", "version": "1"}],
+        "vulnerabilities": [{"id": "CVE-2099-0001", "affects": [{"ref": "urn:cdx:0/1#a%2Fb%23c"}]}],
+    }
+    assert read(bom).images[0].matches[0].package.name == "abc"
+
+
+def test_the_versions_a_statement_is_about_are_not_what_is_installed(read):
+    listed = [[{"version": "2.4", "status": "affected"}, {"range": "vers:semver/<2"}], [{"version": "5.1"}]]
+    affects = [{"ref": "urn:cdx:0/1#product", "versions": versions} for versions in listed]
+    report = read({"bomFormat": "CycloneDX", "vulnerabilities": [{"id": "CVE-2099-0001", "affects": affects}]})
+    assert {match.package.version for match in report.images[0].matches} == {""}
+    assert report.entries == 2

@@ -80,3 +80,14 @@ def test_an_unknown_format_name_is_refused():
 
 def test_a_format_may_be_named():
     assert parse(open_document(b"null"), "trivy-legacy").format == "trivy-legacy"
+
+
+def test_what_powershell_writes_is_named():
+    for encoding in ("utf-16-le", "utf-16-be"):
+        with pytest.raises(ReportError, match="PowerShell"):
+            open_document(("\ufeff" + "{}").encode(encoding))
+
+
+def test_xml_is_named():
+    with pytest.raises(UnknownFormat, match=r"^XML, not JSON: not recognised"):
+        parse(open_document(b'<?xml version="1.0"?><bom/>'))

@@ -2,7 +2,7 @@ import base64
 
 import pytest
 
-from governance.findings.report import Outcome, ReportError, Severity
+from governance.findings.report import Outcome, ReportError, Severity, UnknownFormat
 
 D6, D7 = (f"sha256:{digit * 64}" for digit in "67")
 
@@ -131,3 +131,22 @@ def test_a_match_without_package_is_refused(read, sample):
     del report["matches"][0]["artifact"]
     with pytest.raises(ReportError, match=r"missing required field `artifact` - at `\$\.matches\[0\]`"):
         read(report)
+
+
+def test_it_reads_the_first_releases(read, sample):
+    matches = sample("grype/old.json")["matches"]
+    matches[0]["artifact"]["locations"] = ["/app/lib"]
+    whole = read({"matches": matches, "image": {"tags": ["shop/api:1"], "size": 65}})
+    assert whole.images[0].image.references == ("shop/api:1",)
+    assert (whole.images[0].matches[0].package.path, whole.entries) == ("/app/lib", len(matches))
+    for cut in ({"matches": matches}, {"matches": matches, "directory": "/app"}, matches):
+        assert read(cut).images[0].matches == whole.images[0].matches
+    assert read({"matches": [], "image": {}}).images[0].outcome == Outcome.ASSESSED
+
+
+def test_matches_of_other_tools_are_not_ours(read, sample):
+    report = sample("grype/image.json") | {"descriptor": {"name": "another"}}
+    assert read(report).format == "grype"
+    for matches in ([{"Cycle": {}, "artifact": {}}], [], [7], 7):
+        with pytest.raises(UnknownFormat):
+            read(report | {"matches": matches})

@@ -1,4 +1,6 @@
-from governance.findings.report import Kind, Outcome
+import pytest
+
+from governance.findings.report import Kind, Outcome, UnknownFormat
 
 D6 = f"sha256:{'6' * 64}"
 
@@ -40,3 +42,19 @@ def test_a_directory_has_no_image(read, sample):
     report = sample("syft/image.json")
     report["source"] = {"type": "directory", "metadata": {"path": "/src"}}
     assert read(report).images[0].image.references == ()
+
+
+def test_the_first_releases_are_told_by_their_source(read, sample):
+    old = sample("syft/old.json")
+    first = {"artifacts": old["artifacts"], "source": {"type": "image", "target": {"tags": ["shop/api:1"]}}}
+    assert read(first).images[0].image.references == ("shop/api:1",)
+    with pytest.raises(UnknownFormat):
+        read({"artifacts": [], "source": {"type": "image"}})
+    with pytest.raises(UnknownFormat):
+        read({"artifacts": [], "source": "image"})
+
+
+def test_a_licence_may_be_a_text(read, sample):
+    report = sample("syft/old.json")
+    report["artifacts"][0]["licenses"] = "GPL-2.0-only"
+    assert read(report).images[0].packages[0].licenses == ("GPL-2.0-only",)

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from governance.findings.report import Kind, Outcome, ReportError, Result, Severity
@@ -168,3 +170,10 @@ def test_a_report_with_too_many_findings_is_refused(read, sample):
     report["Results"][0]["Vulnerabilities"] = [{"VulnerabilityID": "CVE-2099-0001"}] * 100_001
     with pytest.raises(ReportError, match="more than 100,000 vulnerabilities"):
         read(report)
+
+
+def test_the_time_may_be_seconds_since_1970(read, sample):
+    report = read(sample("trivy/image.json") | {"CreatedAt": 1629894030})
+    assert report.scanned_at == datetime(2021, 8, 25, 12, 20, 30, tzinfo=UTC)
+    for nonsense in (True, 1e300, -(2**70), "1629894030"):
+        assert read(sample("trivy/image.json") | {"CreatedAt": nonsense}).scanned_at is None

@@ -60,3 +60,8 @@ def test_a_workload_with_absurdly_many_images_is_refused(read, sample):
     report["Resources"][0]["Metadata"] = [{"ImageID": f"sha256:{number:064}"} for number in range(101)]
     with pytest.raises(ReportError, match="shop/Deployment/leader is said to run more than 100 images"):
         read(report)
+
+
+def test_a_cluster_in_which_nothing_was_found_has_no_lists(read):
+    report = read({"ClusterName": "shop"})
+    assert (report.format, report.entries, report.images[0].outcome) == ("trivy-kubernetes", 0, Outcome.UNASSESSED)

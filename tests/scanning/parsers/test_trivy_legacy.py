@@ -1,6 +1,6 @@
 import pytest
 
-from governance.findings.report import Outcome, UnknownFormat
+from governance.findings.report import Outcome, ReportError, UnknownFormat
 
 
 def test_it_takes_the_image_from_the_target(read):
@@ -21,3 +21,10 @@ def test_null_is_nothing_found_and_proves_nothing(read):
 def test_other_lists_are_not_taken_for_it(read, body):
     with pytest.raises(UnknownFormat):
         read(body)
+
+
+def test_a_vulnerability_without_identifier_is_still_a_statement(read):
+    report = read([{"Target": "composer.lock", "Type": "composer", "Vulnerabilities": [{"PkgName": "example/lib"}]}])
+    assert (report.entries, report.images[0].matches[0].package.name) == (1, "example/lib")
+    with pytest.raises(ReportError, match="names neither itself"):
+        read([{"Target": "composer.lock", "Vulnerabilities": [{"Severity": "HIGH"}]}])

@@ -1,4 +1,6 @@
-from governance.findings.report import Kind, Outcome, Result, Severity
+import pytest
+
+from governance.findings.report import Kind, Outcome, ReportError, Result, Severity, UnknownFormat
 
 
 def test_it_reads_what_the_webhook_sends(read):
@@ -39,3 +41,70 @@ def test_it_reads_a_list_of_reports(read):
     report = read("trivy_operator/list.json")
     assert [check.result for check in report.images[0].checks] == [Result.FAIL, Result.PASS]
     assert (len(report.images[1].matches), report.entries) == (1, 1)
+
+
+def test_it_reads_what_kubectl_writes(read, sample):
+    listed = {"apiVersion": "v1", "kind": "List", "items": sample("trivy_operator/list.json"), "metadata": {}}
+    assert read(listed) == read("trivy_operator/list.json")
+
+
+def test_it_reads_reports_grouped_by_resource(read, sample):
+    audit, found = sample("trivy_operator/list.json")
+    grouped = {
+        "configauditreports.aquasecurity.github.io": [audit],
+        "sbomreports.aquasecurity.github.io": None,
+        "vulnerabilityreports.aquasecurity.github.io": [found],
+    }
+    assert read(grouped) == read("trivy_operator/list.json")
+
+
+def test_a_list_of_other_things_is_not_of_the_operator(read):
+    for items in ([{"apiVersion": "v1", "kind": "Pod"}], [7], [], {}):
+        with pytest.raises(UnknownFormat):
+            read({"apiVersion": "v1", "kind": "List", "items": items})
+
+
+def sbom_report(bom):
+    artifact = {"repository": "shop/api", "tag": "1.4.2", "digest": "sha256:" + "3" * 64}
+    return {
+        "apiVersion": "aquasecurity.github.io/v1alpha1",
+        "kind": "SbomReport",
+        "metadata": {"name": "replicaset-api", "namespace": "shop"},
+        "report": {"artifact": artifact, "registry": {"server": "registry.example.com"}, "components": bom},
+    }
+
+
+def test_the_sbom_inside_says_which_image_it_is_of(read, sample):
+    bom = sample("cyclonedx/trivy.json") | {"vulnerabilities": []}
+    report = read(sbom_report(bom))
+    assert (report.kind, report.entries) == (Kind.SBOM, 0)
+    assert report.images == read(bom).images
+
+
+def test_the_object_names_the_image_where_its_sbom_does_not(read):
+    bom = {"bomFormat": "CycloneDX", "components": [{"type": "library", "name": "a", "version": "1"}]}
+    scan = read(sbom_report(bom)).images[0]
+    assert (scan.image.references, len(scan.packages)) == (("registry.example.com/shop/api:1.4.2",), 1)
+    assert scan.outcome == Outcome.UNASSESSED
+
+
+def test_repeated_properties_that_the_operator_joined_are_parted(read):
+    name, layers = "aquasecurity:trivy:DiffID", ["sha256:" + "6" * 64, "sha256:" + "7" * 64]
+    component = {"type": "container", "name": "shop/api:1", "properties": [{"name": name, "value": ",".join(layers)}]}
+    bom = {"bomFormat": "CycloneDX", "metadata": {"component": component}}
+    assert read(sbom_report(bom)).images[0].image.diff_ids == tuple(layers)
+
+
+def test_kinds_that_are_not_read_are_named(read, sample):
+    compliance = {"apiVersion": "aquasecurity.github.io/v1alpha1", "kind": "ClusterComplianceReport", "status": {}}
+    with pytest.raises(ReportError, match=r"kind 'ClusterComplianceReport' are not read; send those of kind .*Sbom"):
+        read(compliance)
+    mixed = read([*sample("trivy_operator/list.json"), compliance | {"report": 7}])
+    assert (mixed.entries, mixed.notes) == (1, ("objects of kind 'ClusterComplianceReport' are not read",))
+
+
+def test_an_object_without_its_report_is_refused(read, sample):
+    report = sample("trivy_operator/webhook.json")["operatorObject"]
+    del report["report"]
+    with pytest.raises(ReportError, match="no member `report`"):
+        read(report)
