@@ -254,7 +254,7 @@ def replay(viewer: Viewer | None, delivery: Delivery) -> None:
 
 def read_body(delivery: Delivery) -> bytes:
     """The bytes as they came. Raises `DeliveryBody.DoesNotExist` once they were pruned."""
-    return unpack_stored(DeliveryBody.objects.values_list("data", flat=True).get(delivery=delivery))
+    return unpack_stored(bytes(DeliveryBody.objects.values_list("data", flat=True).get(delivery=delivery)))
 
 
 def prune() -> int:

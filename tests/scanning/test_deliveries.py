@@ -83,7 +83,7 @@ def test_a_lease_that_ran_out_is_taken_over_and_the_old_owner_changes_nothing(re
         (b"{", "not valid JSON"),
         (b"hello", "not recognised"),
         (b'{"a": 1}', "not recognised"),
-        (b"\xff\xfe", "not UTF-8"),
+        (b"\xff\xff", "not UTF-8"),
         (b"[" * 70 + b"]" * 70, "deeper than 64"),
         (b'{"SchemaVersion": 2, "ArtifactName": "a", "Results": "x"}', "Results"),
     ],
