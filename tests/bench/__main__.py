@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from governance.local.instance import ROOT
-from tests.bench import budgets, stack
+from tests.bench import budgets, stack, users
 from tests.bench.ground import Ground, ground, part
 
 PARTS = ("cost", "large", "stack", "fleet")
@@ -51,6 +51,8 @@ def measure(chosen: argparse.Namespace, services: Ground) -> dict[str, Any]:
         say(f"a fleet of {chosen.images:,} images and its pages …")
         environment = services.fresh("fleet")
         figures["fleet"] = {"seed": part(environment, "seed", chosen.images), "pages": part(environment, "pages")}
+        say(f"{users.PEOPLE} people at these pages …")
+        figures["fleet"]["users"] = users.measure(services, environment)
     return figures
 
 

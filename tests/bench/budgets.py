@@ -129,7 +129,10 @@ def fleet(found: dict[str, Any]) -> Iterator[Line]:
             unit,
             note=f"{worst['name']} {worst['query']} ({worst['who']}; p50 {worst['p50_ms']:.0f} ms)",
         )
-    failed = [f"{row['name']} ({row['status']})" for row in pages if row["status"] >= 400]
+    users = found["users"]
+    note = f"{users['pages_per_second']:.1f} pages/s, p50 {users['p50_ms']:.0f} ms; slowest {users['slowest'][0]}"
+    yield Line(f"{users['people']} people at once, p95 of all pages, {of}", users["p95_ms"], PAGE_MS, "ms", note=note)
+    failed = [f"{row['name']} ({row['status']})" for row in pages if row["status"] >= 400] + users["failed"]
     yield Line("pages that failed", len(failed), 0, note=", ".join(failed))
 
 
