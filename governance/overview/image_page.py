@@ -43,11 +43,10 @@ class ImagePage(View):
 
     def find(self, pk: int) -> Image:
         """Among what the viewer may see, with what the page needs of it."""
-        merged = Image.objects.filter(pk=pk).values_list("merged_into", flat=True).first()
         visible = Image.objects.present().visible_to(viewer_of(self.request))
         rows = visible.select_related("repository__registry", "repository__owner", "finding_set", "package_set")
         rows = rows.defer("package_set__places")
-        image = rows.filter(pk=merged or pk).first()
+        image = rows.filter(pk=pk).first() or rows.filter(merged__pk=pk).first()
         if image is None:
             raise Http404
         return image
