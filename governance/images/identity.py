@@ -130,7 +130,12 @@ def candidates(facts: Facts) -> dict[int, Record]:
 
 
 def contradicts(record: Record, facts: Facts) -> bool:
-    """The record is surely another image: another config digest, or another platform."""
+    """The record is surely another image: another config digest, or another platform.
+
+    Not where the config digest is the same: the platform is part of what it names, and scanners spell it differently.
+    """
+    if record.config and record.config == facts.config:
+        return False
     if record.config and facts.config and record.config != facts.config and not _misread(record, facts):
         return True
     pairs = zip(record.platform, (facts.os, facts.architecture, facts.variant), strict=True)

@@ -121,7 +121,7 @@ def check_encoding(body: bytes) -> None:
         return
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         # PowerShell's redirection, before its version 6.
-        raise ReportError("the document is UTF-16, as `>` in PowerShell writes it: let the scanner write the file (-o)")
+        raise ReportError("the document is not UTF-8 but UTF-16, as PowerShell writes it with `>`: use -o instead")
     decoder = codecs.getincrementaldecoder("utf-8")()
     view = memoryview(body)
     for start in range(0, len(body), PIECE):

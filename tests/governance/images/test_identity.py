@@ -125,3 +125,11 @@ def test_a_tag_that_moves_keeps_its_history() -> None:
         deliver(make_report(f"{NAME}:latest", config=digest_of(word), at=f"2026-08-{day}T09:00:00Z"))
     rows = list(Tag.objects.order_by("since").values_list("image__config_digest", "since__day", "until__day"))
     assert rows == [(digest_of("a"), 20, 22), (digest_of("b"), 22, None)]
+
+
+def test_platforms_spelt_differently_under_one_config_digest_are_one_image() -> None:
+    for number, architecture in enumerate(("amd64", "x86_64", "nonsense", "amd64")):
+        config = {"os": "linux", "architecture": architecture}
+        report = make_report(f"{NAME}:1.0", config=CONFIG, ImageConfig=config, at=f"2026-08-2{number}T09:00:00Z")
+        assert deliver(report).state == "done"
+    assert Image.objects.get().architecture == "amd64"
