@@ -19,7 +19,7 @@ DEBUG = env_bool("DEBUG", False)
 # Signs sessions and forms; at least 50 random characters.
 SECRET_KEY = env_secret("SECRET_KEY")
 if len(SECRET_KEY) < 50:
-    raise ImproperlyConfigured("SECRET_KEY must be at least 50 random characters, as `openssl rand -hex 32` writes them")
+    raise ImproperlyConfigured("SECRET_KEY must be at least 50 random characters (`openssl rand -hex 32` writes 64)")
 # Earlier secret keys, comma separated, accepted until they are taken out (key rotation).
 SECRET_KEY_FALLBACKS = env_list("SECRET_KEY_FALLBACKS", "")
 
