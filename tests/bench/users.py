@@ -44,14 +44,16 @@ def visited(port: int, cookies: list[str], paths: list[str]) -> dict[str, Any]:
 
     def read(number: int, cookie: str) -> None:
         chance = random.Random(number)
-        connection = http.client.HTTPConnection(HOST, port, timeout=30)
         while time.monotonic() < until:
             time.sleep(chance.uniform(*LOOKING))
             path = chance.choice(paths)
+            # A new one each time: the server closes what is quiet for two seconds.
+            connection = http.client.HTTPConnection(HOST, port, timeout=30)
             asked = time.perf_counter()
             connection.request("GET", path, headers={"Cookie": cookie})
             answer = connection.getresponse()
             answer.read()
+            connection.close()
             if answer.status != HTTPStatus.OK:
                 failed.append(f"{path} ({answer.status})")
             elif time.monotonic() > counted:
