@@ -36,7 +36,9 @@ def test_a_worker_that_dies_leaves_nothing_lost_and_nothing_doubled(
             wait_until(lambda: len(instance.children("worker")) == 2, "both worker processes are there")
             instance.spring(point)
     ledger.settle()
-    assert attempts(instance, load).get(2, 0) == (kills if again else 0)
+    # Each death costs one attempt; a delivery that is tried again may meet the next one, too.
+    wasted = sum((tried - 1) * amount for tried, amount in attempts(instance, load).items())
+    assert wasted == (kills if again else 0)
 
 
 def test_killing_the_whole_worker_again_and_again_loses_nothing(instance: Instance, ledger: Ledger) -> None:
