@@ -12,7 +12,14 @@ import zstandard
 from django.db import connection
 
 from governance.findings.aliases import pairs_of, teach
-from governance.findings.catalogue import clean_package, finding_ids, finding_key, package_ids, package_key
+from governance.findings.catalogue import (
+    advisory_ids,
+    clean_package,
+    finding_ids,
+    finding_key,
+    package_ids,
+    package_key,
+)
 from governance.findings.models import PackageSet
 from governance.findings.report import Match, PackageAt
 from governance.images.clean import clean_text
@@ -105,22 +112,31 @@ def store_finding_set(found: Contents) -> int:
     """Store the set with its findings and counters; returns its id."""
     everything = found.suppressed | found.counted
     ids = finding_ids(everything)
-    grown = teach(apart(pairs_of(match for match, _ in everything.values())))
+    grown = teach(apart([match for match, _ in everything.values()]))
     pk = save_set(found.finding_hash, [ids[key] for key in found.counted], [ids[key] for key in found.suppressed])
     if grown:
         recount_groups(grown)
     return pk
 
 
-def apart(pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
+def apart(matches: Sequence[Match]) -> set[tuple[str, str]]:
     """The pairs that are not in one alias group yet, in one look: groups only grow, so the others need none."""
+    pairs = pairs_of(matches)
     if not pairs:
         return pairs
-    with connection.cursor() as cursor:
-        names = sorted({name for pair in pairs for name in pair})
-        cursor.execute("SELECT name, vulnerability_id FROM findings_advisory WHERE name = ANY(%s)", [names])
-        groups = dict(cursor.fetchall())
+    names = {name for pair in pairs for name in pair}
+    groups = _groups_of(names)
+    if unheard := names - groups.keys():
+        # A known finding that got another alias since: only new findings brought their names with them.
+        advisory_ids([match for match in matches if not unheard.isdisjoint(match.aliases)])
+        groups = _groups_of(names)
     return {(left, right) for left, right in pairs if groups[left] != groups[right]}
+
+
+def _groups_of(names: set[str]) -> dict[str, int]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, vulnerability_id FROM findings_advisory WHERE name = ANY(%s)", [sorted(names)])
+        return dict(cursor.fetchall())
 
 
 COUNT = """

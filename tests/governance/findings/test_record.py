@@ -4,7 +4,7 @@ from itertools import permutations
 
 import pytest
 
-from governance.findings.models import Finding, FindingSet, Scan
+from governance.findings.models import Advisory, Finding, FindingSet, Scan
 from governance.images.models import Image
 from tests.make import deliver, digest_of, make_report, make_vulnerability
 
@@ -131,3 +131,24 @@ def test_worst_first_means_critical_before_any_number_of_high() -> None:
     order = Image.objects.order_by("-rank").values_list("repository__name", flat=True)
     assert list(order) == ["a", "b", "c"]
     assert list(Image.objects.order_by("-rank").values_list("rank", flat=True)) == [1 << 48, 300 << 32, 1]
+
+
+def test_a_known_finding_may_get_another_alias_later() -> None:
+    def found(name: str, *aliases: str) -> dict[str, object]:
+        related = [{"id": alias} for alias in aliases]
+        artifact = {"name": "a", "version": "1", "type": "npm", "purl": "pkg:npm/a@1"}
+        return {
+            "vulnerability": {"id": name, "severity": "High"},
+            "artifact": artifact,
+            "relatedVulnerabilities": related,
+        }
+
+    def grype(*matches: dict[str, object]) -> dict[str, object]:
+        source = {"type": "image", "target": {"userInput": "shop/api:1", "imageID": CONFIG}}
+        return {"matches": matches, "source": source, "descriptor": {"name": "grype"}}
+
+    deliver(grype(found("GHSA-0000-0000-0001")))
+    report = deliver(grype(found("GHSA-0000-0000-0001", "CVE-2099-0001"), found("CVE-2099-0002")))
+    assert (report.state, report.attempts) == ("done", 1)
+    groups = dict(Advisory.objects.values_list("name", "vulnerability__name"))
+    assert groups["GHSA-0000-0000-0001"] == groups["CVE-2099-0001"] == "CVE-2099-0001"
