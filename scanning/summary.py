@@ -35,7 +35,10 @@ NOTHING = {
 
 
 def figures_of(report: ScanReport) -> dict[str, Any]:
-    """Entries as written; distinct (advisory, package name, installed version), split by their worst severity."""
+    """Entries as written; distinct (advisory, package name, installed version), split by their worst severity.
+
+    Of a VEX document the distinct (vulnerability, product, component, status): it rates nothing.
+    """
     worst: dict[tuple[str, str, str], Severity] = {}
     for image in report.images:
         for match in image.matches:
@@ -43,10 +46,12 @@ def figures_of(report: ScanReport) -> dict[str, Any]:
             if match.severity >= worst.get(key, Severity.UNKNOWN):
                 worst[key] = match.severity
     severities = Counter(WORDS[severity] for severity in worst.values())
-    checks = Counter(str(check.result) for image in report.images for check in image.checks)
+    holders = (*report.images, *report.benchmarks)
+    checks = Counter(str(check.result) for holder in holders for check in holder.checks)
+    stated = {(one.vulnerability, one.products, one.component, one.status) for one in report.statements}
     return {
         "entries": report.entries,
-        "findings": len(worst),
+        "findings": len(worst) + len(stated),
         "by_severity": {word: severities[word] for word in ("critical", "high", "medium", "low", "unknown")},
         "checks": {str(result): checks[str(result)] for result in Result},
         "packages": sum(len(image.packages) for image in report.images),

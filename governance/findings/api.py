@@ -15,7 +15,7 @@ from rest_framework.viewsets import GenericViewSet
 from governance.accounts.models import Team, Token
 from governance.accounts.permissions import viewer_of
 from governance.accounts.scope import teams_of
-from governance.findings.fleet import images_with, vulnerabilities_of
+from governance.findings.fleet import GROUPED, images_with, vulnerabilities_of
 from governance.findings.models import Advisory, Finding, Vulnerability
 from governance.findings.report import Severity
 from governance.images.models import Image
@@ -52,7 +52,8 @@ class VulnerabilityDetail(VulnerabilitySerializer):
     aliases = serializers.ListField(child=serializers.CharField())
     description = serializers.CharField()
     images = AffectedImage(many=True)
-    images_total = serializers.IntegerField(help_text="how many there are; `images` holds the first 1,000")
+    images_total = serializers.IntegerField(help_text="how many there are, counted up to 10,000; `images` holds 1,000")
+    images_total_exact = serializers.BooleanField(help_text="false where there are more than were counted")
     workloads = serializers.ListField(child=serializers.DictField())
     teams = serializers.ListField(child=serializers.CharField())
     fixed_by = serializers.ListField(child=serializers.DictField())
@@ -60,7 +61,8 @@ class VulnerabilityDetail(VulnerabilitySerializer):
     class Meta(VulnerabilitySerializer.Meta):
         fields = [
             *VulnerabilitySerializer.Meta.fields,
-            *("description", "aliases", "images", "images_total", "workloads", "teams", "fixed_by"),
+            *("description", "aliases", "images", "images_total", "images_total_exact"),
+            *("workloads", "teams", "fixed_by"),
         ]
 
 
@@ -108,6 +110,7 @@ class VulnerabilityViewSet(mixins.ListModelMixin, GenericViewSet[Vulnerability])
     def detail_of(self, row: Vulnerability, images: QuerySet[Image], shown: list[Image]) -> dict[str, Any]:
         """Only what the caller may see is listed and counted."""
         owners = {owner for image in shown for owner in image.owners}
+        total = len(shown) if len(shown) <= MOST_IMAGES else images.order_by()[: GROUPED + 1].count()
         fixes = (
             Finding.objects.filter(advisory__vulnerability=row)
             .exclude(fixed_version="")
@@ -120,7 +123,8 @@ class VulnerabilityViewSet(mixins.ListModelMixin, GenericViewSet[Vulnerability])
             "description": row.description,
             "aliases": list(row.advisories.order_by("name").values_list("name", flat=True)),
             "images": AffectedImage(shown[:MOST_IMAGES], many=True).data,
-            "images_total": len(shown) if len(shown) <= MOST_IMAGES else images.count(),
+            "images_total": min(total, GROUPED),
+            "images_total_exact": total <= GROUPED,
             "workloads": [],
             "teams": list(Team.objects.filter(pk__in=owners).values_list("name", flat=True)),
             "fixed_by": [

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connection
 
 from governance.findings.models import CheckResult, Scan
-from governance.findings.report import ImageFacts, ImageScan, Outcome, ScanReport
+from governance.findings.report import ImageFacts, ImageScan, Kind, Outcome, ScanReport
 from governance.findings.sets import Contents, contents, store_finding_set, store_package_set
 from governance.findings.state import choose_current, refresh
 from governance.images.clean import clean_digest, clean_int, clean_scan_time, clean_text, clean_time
@@ -64,7 +64,9 @@ def record_report(report: ScanReport, arrival: Arrival) -> list[Recorded]:
 
 
 def identified(report: ScanReport, arrival: Arrival) -> list[tuple[ImageScan, Facts]]:
-    """The report's images that any digest or name identifies, with these facts."""
+    """The report's images that any digest or name identifies, with these facts; an event is no scan of its images."""
+    if report.kind == Kind.EVENT:
+        return []
     at, _ = clean_scan_time(report.scanned_at, arrival.received_at)
     pairs = [(scan, facts_of(scan.image, report, arrival, at)) for scan in report.images]
     return [(scan, facts) for scan, facts in pairs if facts.all_digests or facts.tags]
@@ -75,8 +77,10 @@ def reasons_of(report: ScanReport, arrival: Arrival) -> list[str]:
     reasons = list(report.notes)
     if clean_scan_time(report.scanned_at, arrival.received_at)[1]:
         reasons.append("the report's time lies in the future and was set back to its arrival")
+    if report.kind == Kind.EVENT:
+        return [*reasons, "an event is no scan: it was kept, and changes no image"]
     nameless = len(report.images) - len(identified(report, arrival))
-    if nameless or not report.images:
+    if nameless or not (report.images or report.benchmarks or report.statements):
         # Not quarantined: a scan of a source tree is a valid document, it only says nothing about an image.
         count = f"{nameless} of its scans" if nameless < len(report.images) else "the report"
         reasons.append(f"{count} names no image: send it with ?image=REFERENCE to record it on that image")

@@ -118,9 +118,13 @@ class Match(msgspec.Struct, frozen=True, gc=False):
 
 
 class Check(msgspec.Struct, frozen=True, gc=False):
-    """One configuration check, secret or licence; never counted as a vulnerability."""
+    """One check of a configuration, benchmark or policy, a secret or a licence; never counted as a vulnerability.
 
-    kind: str  # misconfiguration, secret, licence
+    `kind` is one of misconfiguration, secret, licence, benchmark, policy, lint, end_of_life. `target` is what was
+    looked at: a file with its line, a Kubernetes object, a package.
+    """
+
+    kind: str
     id: str
     result: Result
     title: str = ""
@@ -172,13 +176,58 @@ class ImageScan(msgspec.Struct, frozen=True, gc=False):
     checks: tuple[Check, ...] = ()
 
 
+class Benchmark(msgspec.Struct, frozen=True, gc=False):
+    """Checks of something that is no image: a host, a cluster, a project's files; `name` is "" where none is given."""
+
+    subject: str  # host, cluster, project, account
+    name: str = ""
+    title: str = ""  # which benchmark in which version, as the tool names it
+    checks: tuple[Check, ...] = ()
+
+
+class Status(StrEnum):
+    """What a VEX statement says (OpenVEX 0.2 status labels; the other dialects are translated to them)."""
+
+    NOT_AFFECTED = "not_affected"
+    AFFECTED = "affected"
+    FIXED = "fixed"
+    UNDER_INVESTIGATION = "under_investigation"
+
+
+class Statement(msgspec.Struct, frozen=True, gc=False):
+    """One VEX statement: this vulnerability, in this product (and component of it), has this status.
+
+    `products` are all names of the one product as written: purl, `repository@sha256:...`, CPE, or the dialect's own
+    identifier. `component` is the package inside the product by purl (without version: every version), empty where
+    the statement speaks of the product as a whole. `justification` is OpenVEX's label where the dialect has one,
+    `detail` the issuer's words (impact or action). `stated_at` is the statement's own time, RFC 3339, else that of its
+    document.
+    """
+
+    vulnerability: str
+    status: Status
+    products: tuple[str, ...] = ()
+    component: str = ""
+    aliases: tuple[str, ...] = ()
+    justification: str = ""
+    detail: str = ""
+    stated_at: str = ""
+
+
 class ScanReport(msgspec.Struct, frozen=True, gc=False):
-    """One document, read. `entries` = vulnerability statements as written, nothing merged, nothing dropped."""
+    """One document, read. `entries` = vulnerability statements as written, nothing merged, nothing dropped.
+
+    `benchmarks` are results of what is no image, `statements` what a VEX document says and `issuer` who says it, as
+    written in the document. An event (a webhook's payload) names images and states nothing about them.
+    """
 
     format: str
     scanner: str
     images: tuple[ImageScan, ...]
     kind: Kind = Kind.VULNERABILITY
+    benchmarks: tuple[Benchmark, ...] = ()
+    statements: tuple[Statement, ...] = ()
+    issuer: str = ""
     scanner_version: str = ""
     database_version: str = ""
     scanned_at: datetime | None = None

@@ -24,7 +24,15 @@ class Parser(Protocol):
 
 
 # Asked in this order.
-PARSERS: tuple[Parser, ...] = (trivy, trivy_kubernetes, trivy_legacy, trivy_operator, grype, cyclonedx, syft)
+PARSERS: tuple[Parser, ...] = (
+    trivy,
+    trivy_kubernetes,
+    trivy_legacy,
+    trivy_operator,
+    grype,
+    cyclonedx,
+    syft,
+)
 
 
 def parse(document: Document, name: str = "") -> ScanReport:

@@ -14,6 +14,7 @@ from enum import StrEnum
 import msgspec
 
 from governance.findings.report import ReportError
+from scanning.parsers.table import read_header
 
 MAX_DEPTH = 64
 MAX_TOKENS = 5_000_000
@@ -43,12 +44,13 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`members` holds an object's members, `items` a list's elements, both undecoded."""
+    """`members` holds an object's members, `items` a list's elements, both undecoded; `header` a table's columns."""
 
     body: bytes
     shape: Shape
     members: dict[str, msgspec.Raw] = field(default_factory=dict)
     items: list[msgspec.Raw] = field(default_factory=list)
+    header: tuple[str, ...] = ()
 
     def text(self, name: str) -> str:
         """Return the member `name` if it is a string, else ""."""
@@ -62,10 +64,24 @@ class Document:
         """Say whether it is an object with all these members."""
         return all(name in self.members for name in names)
 
+    def has_columns(self, *names: str) -> bool:
+        """Say whether it is a table (CSV) with all these columns."""
+        return set(names) <= set(self.header)
+
+    def first(self) -> dict[str, msgspec.Raw]:
+        """Return the members of a list's first element, undecoded; {} if it has none or that is no object."""
+        return members_of(self.items[0]) if self.items else {}
+
+    def inside(self, name: str) -> dict[str, msgspec.Raw]:
+        """Return the members of the object that is the member `name`, undecoded; {} if it is none."""
+        return members_of(self.members.get(name))
+
     def describe(self) -> str:
         """Say in a few words what the document looks like, for the sender of an unknown one."""
         if self.shape == Shape.OBJECT:
             return f"a JSON object with the members {', '.join(list(self.members)[:8]) or '(none)'}"
+        if self.header:
+            return f"a table with the columns {', '.join(self.header[:8])}"
         return {
             Shape.LIST: f"a JSON list of {len(self.items)} elements",
             Shape.NULL: "the JSON value null",
@@ -81,7 +97,7 @@ def open_document(body: bytes) -> Document:
         raise ReportError("the document is empty")
     check_encoding(body)
     if start not in b'{["ntf-0123456789':
-        return Document(body, Shape.TEXT)
+        return Document(body, Shape.TEXT, header=read_header(body))
     check_bounds(body)
     try:
         return _look(body, start)
@@ -102,6 +118,17 @@ def decode[Shaped](decoder: msgspec.json.Decoder[Shaped], body: bytes | msgspec.
         raise ReportError(f"the document is not valid JSON: {error}") from error
     except RecursionError as error:
         raise ReportError("the document nests too deep") from error
+
+
+PEEK = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def members_of(raw: msgspec.Raw | None) -> dict[str, msgspec.Raw]:
+    """Return the undecoded members of an undecoded object; {} for anything else. Never raises: it recognises."""
+    try:
+        return {} if raw is None else PEEK.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return {}
 
 
 def check_amount(amount: int, what: str) -> None:
@@ -144,7 +171,7 @@ def _look(body: bytes, start: bytes) -> Document:
     except msgspec.DecodeError as error:
         if start in b"{[":
             raise ReportError(f"the document is not valid JSON: {error}") from error
-        return Document(body, Shape.TEXT)
+        return Document(body, Shape.TEXT, header=read_header(body))
     return Document(body, Shape.NULL if value is None else Shape.SCALAR)
 
 
