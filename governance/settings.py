@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "governance.accounts",
     "governance.images",
     "governance.findings",
+    "governance.runtime",
     "governance.overview",
     "scanning",
 ]

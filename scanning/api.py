@@ -31,6 +31,7 @@ from scanning.summary import report_resource
 ACCEPTED = Counter("portwarden_reports_accepted", "Reports committed", ["duplicate"])
 REFUSED = Counter("portwarden_reports_refused", "Reports refused", ["status"])
 LONGEST_WAIT = 60.0
+SUBJECT = "the host, cluster, project or account that a benchmark looked at, where the report does not name it"
 # Waiting senders hold a thread each; beyond these they get their 202 at once and poll.
 WAITERS = threading.BoundedSemaphore(4)
 
@@ -45,6 +46,7 @@ class Question(serializers.Serializer[dict[str, Any]]):
     """What may be said in the query."""
 
     image = serializers.CharField(max_length=500, required=False, default="")
+    subject = serializers.CharField(max_length=200, required=False, default="", allow_blank=True, help_text=SUBJECT)
     stage = serializers.ChoiceField(choices=Scan.Stage.choices, required=False, default="ci")
     format = serializers.ChoiceField(choices=[parser.NAME for parser in PARSERS], required=False, default="")
     wait = serializers.FloatField(min_value=0, max_value=LONGEST_WAIT, required=False, default=0)
@@ -148,7 +150,7 @@ def envelope_of(request: Request, said: dict[str, Any]) -> Envelope:
     key = request.headers.get("Idempotency-Key", "").strip()
     if len(key) > 200:
         raise Problem(400, "an Idempotency-Key has at most 200 characters")
-    return Envelope(viewer, said["image"], said["stage"], said["format"], key)
+    return Envelope(viewer, said["image"], said["stage"], said["format"], key, subject=said["subject"])
 
 
 def take(request: Request, envelope: Envelope) -> tuple[int, bool]:

@@ -6,6 +6,7 @@ guarded by that lease. Whatever dies in between, the lease runs out and somebody
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from dataclasses import asdict, dataclass
@@ -28,6 +29,8 @@ from scanning.hints import hint
 from scanning.models import Delivery, DeliveryBody
 
 ATTEMPTS = 3
+# Longer names stand in a delivery's key as their hash, so that none is cut and taken for another.
+LONGEST_IN_KEY = 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Envelope:
     format: str = ""
     idempotency_key: str = ""
     is_demo: bool = False
+    subject: str = ""
 
     @property
     def source(self) -> str:
@@ -49,10 +53,13 @@ class Envelope:
         return f"user:{self.viewer.pk}" if isinstance(self.viewer, User) else "command line"
 
     def key(self, body: Body) -> str:
-        """The sender's own key, else what makes two reports the same: body, image and stage."""
+        """The sender's own key, else what makes two reports the same: body, stage, image and subject."""
         if self.idempotency_key:
             return f"key:{self.idempotency_key}"[:255]
-        return f"{body.sha256.hex()}:{self.stage}:{self.image}"[:255]
+        named = self.image
+        if self.subject or len(named) > LONGEST_IN_KEY:
+            named = f"sha256:{hashlib.sha256(f'{named}\0{self.subject}'.encode()).hexdigest()}"
+        return f"{body.sha256.hex()}:{self.stage}:{named}"
 
 
 class KeyReused(Exception):
@@ -65,10 +72,11 @@ class LostLease(Exception):
 
 ACCEPT = """
 WITH arrived AS (
-    INSERT INTO scanning_delivery (source, key, token_id, sender_id, team_id, image, stage, format_asked, is_demo,
-        body_sha256, wire_bytes, raw_bytes, state, attempts, error_class, error, format, scanner, scanner_version, kind)
-    VALUES (%(source)s, %(key)s, %(token)s, %(sender)s, %(team)s, %(image)s, %(stage)s, %(format)s, %(is_demo)s,
-        %(sha256)s, %(wire)s, %(raw)s, 'received', 0, '', '', '', '', '', '')
+    INSERT INTO scanning_delivery (source, key, token_id, sender_id, team_id, image, subject, stage, format_asked,
+        is_demo, body_sha256, wire_bytes, raw_bytes, state, attempts, error_class, error, format, scanner,
+        scanner_version, kind)
+    VALUES (%(source)s, %(key)s, %(token)s, %(sender)s, %(team)s, %(image)s, %(subject)s, %(stage)s, %(format)s,
+        %(is_demo)s, %(sha256)s, %(wire)s, %(raw)s, 'received', 0, '', '', '', '', '', '')
     ON CONFLICT (source, key) DO NOTHING RETURNING id
 ), body AS (
     INSERT INTO scanning_deliverybody (delivery_id, data) SELECT id, %(packed)s FROM arrived
@@ -90,6 +98,7 @@ def accept(body: Body, envelope: Envelope, ring: bool = True) -> tuple[int, bool
         "sender": envelope.viewer.pk if isinstance(envelope.viewer, User) else None,
         "team": token.team_id if token else None,
         "image": clean_text(envelope.image, 500),
+        "subject": clean_text(envelope.subject, 200),
         "stage": envelope.stage,
         "format": clean_text(envelope.format, 40),
         "is_demo": envelope.is_demo,
@@ -113,8 +122,9 @@ def accept(body: Body, envelope: Envelope, ring: bool = True) -> tuple[int, bool
 def _first(envelope: Envelope, body: Body) -> int:
     """The delivery that came first under this key."""
     first = Delivery.objects.get(source=envelope.source, key=envelope.key(body))
-    same = bytes(first.body_sha256) == body.sha256
-    if not same or first.stage != envelope.stage or first.image != clean_text(envelope.image, 500):
+    same = bytes(first.body_sha256) == body.sha256 and first.stage == envelope.stage
+    named = (clean_text(envelope.image, 500), clean_text(envelope.subject, 200))
+    if not same or (first.image, first.subject) != named:
         raise KeyReused(f"this Idempotency-Key was used for another report (delivery {first.pk})")
     return first.pk
 

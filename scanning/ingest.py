@@ -17,6 +17,7 @@ from governance.findings.record import Arrival, reasons_of, record_report
 from governance.findings.report import ReportError, ScanReport
 from governance.images.clean import clean_scan_time, clean_text
 from governance.images.names import NotYours
+from governance.runtime.benchmarks import reasons_of_benchmarks, record_benchmarks
 from scanning.deliveries import (
     ATTEMPTS,
     Claim,
@@ -118,6 +119,7 @@ def ingest(held: Claim) -> None:
     with transaction.atomic():
         finish(held, figures(report, arrival))
         record_report(report, arrival)
+        record_benchmarks(report, arrival)
         reach("process.before_commit", arrival.reference)
     reach("process.after_commit", arrival.reference)
 
@@ -132,19 +134,20 @@ def read(held: Claim) -> ScanReport:
 def arrival_of(held: Claim) -> Arrival:
     """Where the report came from."""
     row = held.delivery
-    return Arrival(row.pk, row.received_at, row.stage, row.image, row.team_id, row.is_demo)
+    return Arrival(row.pk, row.received_at, row.stage, row.image, row.team_id, row.is_demo, row.subject, row.token_id)
 
 
 def figures(report: ScanReport, arrival: Arrival) -> Figures:
     """What the delivery turned out to be."""
     at, _ = clean_scan_time(report.scanned_at, arrival.received_at)
+    reasons = [*reasons_of(report, arrival), *reasons_of_benchmarks(report, arrival)]
     return Figures(
         format=clean_text(report.format, 40),
         scanner=clean_text(report.scanner, 40),
         scanner_version=clean_text(report.scanner_version, 60),
         kind=str(report.kind),
         scanned_at=at,
-        result={**figures_of(report), "reasons": [clean_text(text, 500) for text in reasons_of(report, arrival)]},
+        result={**figures_of(report), "reasons": [clean_text(text, 500) for text in reasons]},
     )
 
 

@@ -45,6 +45,8 @@ class Delivery(models.Model):
     key = models.CharField(max_length=255)
     # What the sender said beside the body.
     image = models.CharField(max_length=500, blank=True)
+    # What a benchmark looked at, where it does not say so itself. The default lets a process of before still insert.
+    subject = models.CharField(max_length=200, blank=True, db_default="")
     stage = models.CharField(max_length=8)
     format_asked = models.CharField(max_length=40, blank=True)
     is_demo = models.BooleanField(default=False)

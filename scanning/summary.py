@@ -46,8 +46,8 @@ def figures_of(report: ScanReport) -> dict[str, Any]:
             if match.severity >= worst.get(key, Severity.UNKNOWN):
                 worst[key] = match.severity
     severities = Counter(WORDS[severity] for severity in worst.values())
-    holders = (*report.images, *report.benchmarks)
-    checks = Counter(str(check.result) for holder in holders for check in holder.checks)
+    looked_at = [*(image.checks for image in report.images), *(benchmark.checks for benchmark in report.benchmarks)]
+    checks = Counter(str(check.result) for held in looked_at for check in held)
     stated = {(one.vulnerability, one.products, one.component, one.status) for one in report.statements}
     return {
         "entries": report.entries,

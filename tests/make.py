@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from governance.accounts.models import Membership, Team, Token, User
 from governance.accounts.services import create_token
+from governance.findings.record import Arrival
+from governance.findings.report import Benchmark, Check, Kind, Result, ScanReport, Severity
 from governance.images.models import Image
+from governance.runtime.benchmarks import record_benchmarks
+from governance.runtime.models import BenchmarkRun
 from scanning.body import Body, receive
 from scanning.deliveries import Envelope, accept, claim
 from scanning.ingest import process
@@ -105,3 +110,28 @@ def make_image(name: str = "registry.example/shop/api:1.0", team: Team | None = 
     viewer = make_token(team=team)[0] if team else None
     deliver(make_report(name, config=report.pop("config", digest_of(name)), **report), viewer=viewer)
     return Image.objects.present().latest("pk")
+
+
+def make_checks(**results: str) -> tuple[Check, ...]:
+    """Checks by identifier and result: `c1="fail"` is the check "c1"."""
+    severities = {"fail": Severity.HIGH, "warn": Severity.MEDIUM}
+    return tuple(
+        Check("benchmark", name, Result(word), f"Ensure {name}", severities.get(word, Severity.UNKNOWN))
+        for name, word in results.items()
+    )
+
+
+def make_bench_report(*checks: Check, day: int = 20, name: str = "web-1", **fields: str) -> ScanReport:
+    """What a parser makes of one benchmark of a host."""
+    said = {"subject": "host", "title": "CIS Docker Benchmark 1.6.0", **fields}
+    benchmark = Benchmark(name=name, checks=checks, **said)
+    at = datetime(2026, 8, day, 9, tzinfo=UTC)
+    return ScanReport("docker-bench", "docker-bench", (), Kind.COMPLIANCE, (benchmark,), scanned_at=at)
+
+
+def make_run(report: ScanReport | None = None, team: Team | None = None, **arrival: Any) -> BenchmarkRun:
+    """A benchmark recorded as if it had come in a delivery of its own."""
+    report = report or make_bench_report(*make_checks(c1="fail", c2="warn", c3="pass", c4="info"))
+    received = max(report.scanned_at or datetime.min.replace(tzinfo=UTC), datetime(2026, 9, 1, tzinfo=UTC))
+    said = {"delivery": next(NUMBERS), "received_at": received + timedelta(hours=1), "stage": "runtime", **arrival}
+    return BenchmarkRun.objects.get(pk=record_benchmarks(report, Arrival(team=team and team.pk, **said))[0])

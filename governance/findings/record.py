@@ -33,7 +33,10 @@ from governance.images.reference import Reference
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Where a report came from and when; `reference` is the name its sender gave beside it."""
+    """Where a report came from and when.
+
+    `reference` is the image's name and `subject` that of a benchmark's subject, as the sender gave them beside it.
+    """
 
     delivery: int
     received_at: datetime
@@ -41,6 +44,8 @@ class Arrival:
     reference: str = ""
     team: int | None = None
     is_demo: bool = False
+    subject: str = ""
+    token: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from governance.findings.models import Scan
 from governance.findings.state import choose_current, refresh
 from governance.images.models import Image, Registry, Repository
 from governance.images.names import rename
+from governance.runtime.models import BenchmarkRun
 from scanning.demo import catalogue
 from scanning.demo.fleet import HOST
 from scanning.models import Delivery
@@ -39,6 +40,7 @@ def remove() -> dict[str, int]:
         cursor.execute(STILL)
     traces = read_traces()
     gone = {"images": _images(traces)}
+    gone["benchmark runs"] = _runs(traces)
     gone["repositories"] = _free(Repository.objects.filter(is_demo=True))
     Registry.objects.filter(host=HOST, repository=None).delete()
     gone["teams"] = _free(Team.objects.filter(is_demo=True))
@@ -77,6 +79,12 @@ def _images(traces: Traces) -> int:
     for image in left:
         rename(image)
     return before - Image.objects.count()
+
+
+def _runs(traces: Traces) -> int:
+    """Benchmarks of the fleet's hosts; their keys are their own, so that no real run follows one of them."""
+    rows = BenchmarkRun.objects.filter(delivery__in=traces.deliveries)
+    return rows.delete()[1].get("runtime.BenchmarkRun", 0)
 
 
 def _free[Row: Model](rows: QuerySet[Row]) -> int:

@@ -54,6 +54,22 @@ def test_the_same_again_is_200_with_the_first_id(machine, report) -> None:
     assert (second.json()["id"], second.json()["duplicate"]) == (first["id"], True)
 
 
+def test_the_same_of_another_subject_is_another_report(machine, report) -> None:
+    ids = [
+        post(machine, report, query).json()["id"]
+        for query in ("", "?subject=", "?subject=web-1", "?subject=web-2", "?image=web-1", "?subject=+web-1+")
+    ]
+    assert ids[0] == ids[1]
+    assert ids[2] == ids[5]
+    assert len(set(ids)) == 4
+    assert Delivery.objects.get(pk=ids[3]).subject == "web-2"
+
+
+def test_long_names_are_told_apart(machine, report) -> None:
+    name = "registry.example/" + "x" * 300
+    assert {post(machine, report, f"?image={name}{end}").status_code for end in (":1", ":2")} == {202}
+
+
 def test_a_key_with_another_body_is_422(machine, report) -> None:
     headers = {"Idempotency-Key": "build-7"}
     assert post(machine, report, **headers).status_code == 202
@@ -89,6 +105,7 @@ def test_compressed_reports_are_taken(machine, report, name, pack) -> None:
         ("?format=nonsense", "format"),
         ("?wait=soon", "wait"),
         ("?image=" + "x" * 501, "image"),
+        ("?subject=" + "x" * 201, "subject"),
     ],
 )
 def test_a_wrong_parameter_is_named(machine, report, query, word) -> None:

@@ -82,3 +82,17 @@ def test_the_command_says_1_when_something_was_put_aside(tmp_path) -> None:
     assert first["state"] == "quarantined"
     assert "missing.json" in second["error"]
     assert Delivery.objects.count() == 1
+
+
+def test_the_command_names_the_subject_of_a_benchmark(tmp_path) -> None:
+    path = tmp_path / "report.json"
+    path.write_text("null")
+    ids = {json.loads(_said(path, *words))["id"] for words in ((), ("--subject", "web-1"), ("--subject", "web-2"))}
+    assert list(Delivery.objects.order_by("pk").values_list("subject", flat=True)) == ["", "web-1", "web-2"]
+    assert len(ids) == 3
+
+
+def _said(path: Path, *words: str) -> str:
+    out = StringIO()
+    call_command("ingest", str(path), *words, stdout=out)
+    return out.getvalue()

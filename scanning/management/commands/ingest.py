@@ -29,12 +29,14 @@ class Command(BaseCommand):
         """The contract's words."""
         parser.add_argument("files", nargs="+", type=Path)
         parser.add_argument("--image", default="", help="the image's reference")
+        parser.add_argument("--subject", default="", help="the host, cluster, project or account of a benchmark")
         parser.add_argument("--stage", default="ci", choices=Scan.Stage.values)
         parser.add_argument("--format", default="", choices=["", *(parser.NAME for parser in PARSERS)])
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Exit 0 if all were processed, 1 if any was quarantined or refused."""
-        envelope = Envelope(None, options["image"], options["stage"], options["format"])
+        said = {name: options[name] for name in ("image", "stage", "format", "subject")}
+        envelope = Envelope(None, **said)
         resources = [self.take(path, envelope) for path in options["files"]]
         if any(resource["state"] != "processed" for resource in resources):
             sys.exit(1)
