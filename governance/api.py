@@ -9,11 +9,13 @@ from rest_framework.routers import SimpleRouter
 from governance.accounts.api import TokenViewSet
 from governance.findings.api import VulnerabilityViewSet
 from governance.overview.api import ImageViewSet
+from governance.runtime.api import BenchmarkViewSet
 from scanning.api import Report, Reports
 
 router = SimpleRouter()
 router.register("images", ImageViewSet, basename="image")
 router.register("vulnerabilities", VulnerabilityViewSet, basename="vulnerability")
+router.register("benchmarks", BenchmarkViewSet, basename="benchmark")
 router.register("tokens", TokenViewSet, basename="token")
 
 app_name = "api"

@@ -196,6 +196,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
+        "CheckResult": "governance.runtime.models.BenchmarkResult.Result",
         "ImageState": "governance.images.models.Image.State",
         "ReportState": ["received", "processed", "quarantined"],
     },

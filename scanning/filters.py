@@ -27,9 +27,10 @@ class DeliveryFilterSet(FilterSet):
         fields: list[str] = []
 
     def by_text(self, rows: QuerySet[Delivery], _: str, value: str) -> QuerySet[Delivery]:
-        """A number, a format, a scanner, or the reference that the sender gave."""
+        """A number, a format, a scanner, or the name of an image or a subject that the sender gave."""
         word = value.strip().replace("\x00", "")
-        found = Q(format=word.lower()) | Q(scanner=word.lower()) | Q(image__startswith=word)
+        found = Q(format=word.lower()) | Q(scanner=word.lower())
+        found |= Q(image__startswith=word) | Q(subject__startswith=word)
         if word.isdecimal() and len(word) < 19:
             found |= Q(pk=int(word))
         return rows.filter(found)

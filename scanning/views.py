@@ -12,6 +12,7 @@ from governance.accounts.models import User
 from governance.accounts.permissions import viewer_of
 from governance.findings.models import Scan
 from governance.images.models import Image
+from governance.runtime.models import BenchmarkRun
 from governance.web.templatetags.portwarden import SEVERITIES
 from governance.web.views import ListPage, render_page
 from scanning.deliveries import read_body, replay
@@ -47,6 +48,7 @@ def delivery_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "delivery": delivery,
         "report": report,
         "images": images_of(request, delivery),
+        "runs": runs_of(request, delivery) if any(report["checks"].values()) else [],
         # The database keeps no order of an object's members.
         "severities": [(word, report["by_severity"].get(word, 0)) for word in SEVERITIES],
         "any_checks": any(report["checks"].values()),
@@ -61,6 +63,12 @@ def images_of(request: HttpRequest, delivery: Delivery) -> list[Image]:
     """The images its scans hang on, as far as the viewer may see them."""
     named = Scan.objects.filter(delivery=delivery.pk).values("image")
     return list(Image.objects.present().visible_to(viewer_of(request)).filter(pk__in=named).order_by("pk")[:200])
+
+
+def runs_of(request: HttpRequest, delivery: Delivery) -> list[BenchmarkRun]:
+    """The benchmarks it brought, as far as the viewer may see them."""
+    runs = BenchmarkRun.objects.visible_to(viewer_of(request)).select_related("token")
+    return list(runs.filter(delivery=delivery.pk).order_by("pk")[:200])
 
 
 @require_GET

@@ -18,7 +18,7 @@ from governance.findings.models import Advisory
 from governance.images.models import Image
 from scanning.models import Delivery
 from tests.conftest import Machine
-from tests.make import deliver, make_image, make_token, make_user
+from tests.make import deliver, make_image, make_run, make_token, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -115,6 +115,8 @@ ROWS: dict[str, list[Row]] = {
     "findings:vulnerability_list": [Row(page())],
     # A vulnerability that none of one's images has is not one's to see: it would tell what others run.
     "findings:vulnerability_detail": [Row(OWN_PAGE, named="vulnerability")],
+    "runtime:posture_list": [Row(page())],
+    "runtime:posture_detail": [Row(OWN_PAGE, named="run")],
     "scanning:delivery_list": [Row(page())],
     "scanning:delivery_detail": [Row(OWN_PAGE, named="delivery")],
     "scanning:delivery_raw": [Row(OWN_PAGE, named="delivery")],
@@ -141,6 +143,9 @@ ROWS: dict[str, list[Row]] = {
     "api:image-timeline": [Row(OWN_API, named="image")],
     "api:vulnerability-list": [Row(api(READERS))],
     "api:vulnerability-detail": [Row(OWN_API, named="vulnerability")],
+    "api:benchmark-list": [Row(api(READERS))],
+    "api:benchmark-detail": [Row(OWN_API, named="run")],
+    "api:benchmark-results": [Row(OWN_API, named="run")],
     "api:token-list": [
         Row(api(ADMINS)),
         Row(
@@ -209,6 +214,8 @@ def arguments(named: str, team: Team) -> list[object]:
         return [team.pk]
     if not named:
         return []
+    if named == "run":
+        return [make_run(team=team).pk]
     image: Image = make_image(team=team)
     if named == "vulnerability":
         return [Advisory.objects.get().name]
@@ -232,7 +239,7 @@ def test_who_may_do_what(name: str, row: Row, who: str, team, mate, stranger, ad
         assert row.method == "post" or answer["Location"].startswith("/login/?next=")
 
 
-@pytest.mark.parametrize("named", ["image", "delivery", "token", "team", "repository"])
+@pytest.mark.parametrize("named", ["image", "delivery", "token", "team", "repository", "run"])
 def test_what_is_not_yours_looks_like_what_is_not_there(named: str, team, stranger, client) -> None:
     client.force_login(stranger)
     name = {
@@ -241,6 +248,7 @@ def test_what_is_not_yours_looks_like_what_is_not_there(named: str, team, strang
         "token": "accounts:token_revoke",
         "team": "teams:team_detail",
         "repository": "images:repository_detail",
+        "run": "runtime:posture_detail",
     }[named]
     method = client.post if named == "token" else client.get
     theirs = method(reverse(name, args=arguments(named, team)))

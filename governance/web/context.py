@@ -16,6 +16,7 @@ PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ("", (("overview:start", "Start", "start"),)),
     ("", (("images:image_list", "Images", "image"),)),
     ("", (("findings:vulnerability_list", "Vulnerabilities", "bug"),)),
+    ("", (("runtime:posture_list", "Posture", "posture"),)),
     ("Sources", (("scanning:delivery_list", "Deliveries", "inbox"),)),
     (
         "Administration",

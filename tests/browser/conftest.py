@@ -13,9 +13,21 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from governance.accounts.models import Team, User
+from governance.findings.report import Check, Result, Severity
 from governance.images.models import Image
+from governance.runtime.models import BenchmarkRun
 from scanning.models import Delivery
-from tests.make import deliver, digest_of, make_report, make_token, make_user, make_vulnerability
+from tests.make import (
+    deliver,
+    digest_of,
+    make_bench_report,
+    make_checks,
+    make_report,
+    make_run,
+    make_token,
+    make_user,
+    make_vulnerability,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -113,6 +125,7 @@ class Fleet:
     image: Image
     quarantined: Delivery
     done: Delivery
+    run: BenchmarkRun
 
     @property
     def addresses(self) -> list[str]:
@@ -125,6 +138,8 @@ class Fleet:
             *("/deliveries/", f"/deliveries/{self.quarantined.pk}/", f"/deliveries/{self.done.pk}/", "/tokens/"),
             *("/teams/", f"/teams/{self.team.pk}/", "/people/", f"/people/{self.mate.pk}/", "/account/"),
             f"/images/repositories/{self.image.repository_id}/",
+            *("/posture/", "/posture/?q=nothing-is-called-so", "/posture/?history=true", f"/posture/{self.run.pk}/"),
+            *(f"/posture/{self.run.pk}/?change=failing", f"/deliveries/{self.run.delivery}/"),
         ]
 
 
@@ -170,4 +185,13 @@ def fleet(ada: User) -> Fleet:
     )
     image = Image.objects.get(config_digest=digest_of("hostile"))
     mate = make_user("mate", team=team, name=HOSTILE)
-    return Fleet(team, mate, image, deliver(b'{"unknown": 1}'), done)
+    return Fleet(team, mate, image, deliver(b'{"unknown": 1}'), done, benchmarks(team, done.pk))
+
+
+def benchmarks(team: Team, delivery: int) -> BenchmarkRun:
+    """A benchmark of which something fails, something is fixed and something is silent since the run before."""
+    bad = [Check("policy", HOSTILE, Result(word), HOSTILE, Severity.HIGH, HOSTILE) for word in ("fail", "pass")]
+    make_run(make_bench_report(*make_checks(a="fail", b="pass", c="warn"), bad[1], name=HOSTILE, title=HOSTILE), team)
+    make_run(make_bench_report(*make_checks(a="fail"), name=""))
+    report = make_bench_report(*make_checks(a="pass", b="fail", d="info"), bad[0], day=21, name=HOSTILE, title=HOSTILE)
+    return make_run(report, team, delivery=delivery)

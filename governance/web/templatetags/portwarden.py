@@ -54,6 +54,10 @@ LIGHT = (
     '<span class="light is-{0}" title="{1}: {2}">' + CIRCLE + '<span class="visually-hidden">{1} {2}. </span></span>'
 )
 LIGHT_IN_WORDS = '<span class="light is-{0}">' + CIRCLE + " <b>{1}</b> {2}</span>"
+# (word, column) of the results of checks, worst first.
+RESULTS = (("fail", "failed"), ("warn", "warned"), ("info", "noted"), ("pass", "passed"))
+RESULT = '<span class="n r-{0}{1}" title="{2} {0}">{3} <i>{0}</i></span>'
+LINKED_RESULT = '<a class="n r-{0}" href="{1}{0}" title="{2} {0}">{3} <i>{0}</i></a>'
 SHAPES = {
     "stale": format_html('<path class="half" d="{}"/>', "M6 1.500a4.500 4.500 0 0 0 0 9z"),
     "failed": format_html('<path class="cross" d="{}"/>', "M3.500 3.500l5 5M8.500 3.500l-5 5"),
@@ -210,6 +214,27 @@ def severity(row: Any, top: int = 0, href: str = "") -> str:
     total = sum(amount for _, amount in counts)
     rects = format_html_join("", RECT, bars(counts, max(top, total)))
     return format_html(BAR, numbers, rects)
+
+
+@register.simple_tag
+def results(row: Any, href: str = "") -> str:
+    """The results of a run's checks as numbers and one bar of shares; with `href` each number leads to its rows.
+
+    Every bar is as long as the others: tools differ by a factor of a hundred in how many checks they make.
+    """
+    counts = [(word, int(getattr(row, column))) for word, column in RESULTS]
+    if href:
+        href += "&result=" if "?" in href else "?result="
+    numbers = format_html_join("", "{}", ((result(word, amount, href),) for word, amount in counts))
+    rects = format_html_join("", RECT, bars(counts, max(1, sum(amount for _, amount in counts))))
+    return format_html(BAR, numbers, rects)
+
+
+def result(word: str, amount: int, href: str) -> str:
+    """One number with its word."""
+    if amount and href:
+        return format_html(LINKED_RESULT, word, href, f"{amount:,}", count(amount))
+    return format_html(RESULT, word, "" if amount else " zero", f"{amount:,}", count(amount))
 
 
 def counter(word: str, amount: int, href: str) -> str:
