@@ -15,6 +15,14 @@ CHANGES = [("failing", "Newly failing"), ("fixed", "Fixed"), ("none", "Nothing c
 SEVERITIES = [("5", "Critical"), ("4", "High"), ("3", "Medium"), ("2", "Low"), ("0", "Unknown")]
 
 
+class NewestOrAll(YesNo):
+    """Nobody wants the older runs alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.choices = [("", "Newest only"), ("true", "Older ones too")]
+
+
 class BenchmarkFilterSet(FilterSet):
     """What the list of runs can be narrowed by: the newest run of each benchmark, unless `history` is asked for."""
 
@@ -35,7 +43,7 @@ class BenchmarkFilterSet(FilterSet):
     subject = filters.CharFilter(label="Subject", max_length=200)
     tool = filters.CharFilter(label="Tool", max_length=40)
     team = filters.CharFilter(method="by_team", label="Team", max_length=100)
-    history = filters.BooleanFilter(method="with_history", label="Older runs", widget=YesNo())
+    history = filters.BooleanFilter(method="with_history", label="Runs", widget=NewestOrAll())
     demo = filters.BooleanFilter(field_name="is_demo", label="Demo data", widget=YesNo())
 
     class Meta:
