@@ -12,9 +12,9 @@ from django.views import View
 from governance.accounts.models import Team
 from governance.accounts.permissions import viewer_of
 from governance.findings.fleet import current_scanners
-from governance.findings.models import CheckResult, Scan
+from governance.findings.models import Scan
 from governance.images.models import Image, Tag
-from governance.overview import contents
+from governance.overview import checks, contents
 from governance.overview.contents import LEVELS, SIZE, Wanted
 from governance.overview.timeline import timeline_of
 from governance.web.keyset import paginate
@@ -38,7 +38,9 @@ class ImagePage(View):
         context = {"image": image, "tab": self.tab, "tabs": tabs_of(image), **getattr(self, f"tab_{self.tab}")(image)}
         template = f"images/image_{self.tab}.html"
         if not wants_part(request):
-            context |= identity(image)
+            # The checks tab has counted them already.
+            secrets = context["facets"].secrets if self.tab == "checks" else checks.secret_count(image)
+            context |= {**identity(image), "secrets": secrets}
         return render_page(request, template, context, "tab")
 
     def find(self, pk: int) -> Image:
@@ -113,9 +115,19 @@ class ImagePage(View):
         return {"entries": timeline_of(image)}
 
     def tab_checks(self, image: Image) -> dict[str, Any]:
-        """Failed and warned checks of the current scans."""
-        rows = CheckResult.objects.filter(scan__image=image, scan__is_current=True).select_related("scan")
-        return {"rows": rows.order_by("-severity", "kind", "check_id", "pk")[:500]}
+        """Failed and warned checks of the current scans, secrets above all."""
+        picked = {name: self.text(name) for name in ("kind", "result", "severity")}
+        facets = checks.facets_of(image)
+        rows = checks.narrowed(checks.checks_of(image), picked)
+        start, total = (self.page() - 1) * SIZE, rows.count() if any(picked.values()) else facets.total
+        return {
+            "rows": [(row, checks.KINDS.get(row.kind, row.kind)) for row in rows[start : start + SIZE]],
+            "facets": facets,
+            "found_secrets": checks.secrets_of(image) if facets.secrets else [],
+            "picked": picked,
+            "any_picked": any(picked.values()),
+            **self.pager(total, SIZE),
+        }
 
     def pager(self, total: int, size: int) -> dict[str, Any]:
         """Numbered pages: what hangs on one image is small enough to count."""

@@ -133,7 +133,7 @@ class Fleet:
         image = f"/images/{self.image.pk}/"
         return [
             *("/", "/images/", "/images/?severity=critical&sort=newest", "/images/?q=nothing-is-called-so"),
-            *(image + tab for tab in ("", "packages/", "layers/", "scans/", "timeline/", "checks/")),
+            *(image + tab for tab in ("", "packages/", "layers/", "scans/", "timeline/", "checks/", "checks/?kind=secret")),
             *("/vulnerabilities/", "/vulnerabilities/CVE-2099-0666/", "/vulnerabilities/CVE-2099-0001/"),
             *("/deliveries/", f"/deliveries/{self.quarantined.pk}/", f"/deliveries/{self.done.pk}/", "/tokens/"),
             *("/teams/", f"/teams/{self.team.pk}/", "/people/", f"/people/{self.mate.pk}/", "/account/"),
@@ -176,13 +176,12 @@ def fleet(ada: User) -> Fleet:
         PrimaryURL="javascript:alert(1)",
         Layer={"DiffID": layers[1]},
     )
-    done = deliver(
-        make_report(
-            "registry.example/shop/hostile:1", digest_of("hostile"), [entry, make_vulnerability()], DiffIDs=layers
-        ),
-        viewer=sender,
-        stage="runtime",
+    report = make_report(
+        "registry.example/shop/hostile:1", digest_of("hostile"), [entry, make_vulnerability()], DiffIDs=layers
     )
+    secrets = [{"RuleID": HOSTILE, "Title": HOSTILE, "Severity": "CRITICAL"}, {"RuleID": "aws-key", "Severity": "LOW"}]
+    report["Results"].append({"Target": HOSTILE, "Class": "secret", "Secrets": secrets})
+    done = deliver(report, viewer=sender, stage="runtime")
     image = Image.objects.get(config_digest=digest_of("hostile"))
     mate = make_user("mate", team=team, name=HOSTILE)
     return Fleet(team, mate, image, deliver(b'{"unknown": 1}'), done, benchmarks(team, done.pk))
