@@ -17,6 +17,7 @@ from governance.web.templatetags.portwarden import SEVERITIES
 from governance.web.views import ListPage, render_page
 from scanning.deliveries import read_body, replay
 from scanning.filters import DeliveryFilterSet
+from scanning.formats import FORMATS
 from scanning.models import Delivery, DeliveryBody
 from scanning.summary import report_resource
 
@@ -31,6 +32,12 @@ class DeliveryList(ListPage):
         """What the viewer may see."""
         rows = Delivery.objects.visible_to(viewer_of(self.request))
         return rows.select_related("token", "sender", "team")
+
+
+@require_GET
+def format_list(request: HttpRequest) -> HttpResponse:
+    """What is read, and how it is made and sent."""
+    return render_page(request, "scanning/format_list.html", {"formats": FORMATS})
 
 
 def visible(request: HttpRequest, pk: int) -> Delivery:

@@ -118,6 +118,7 @@ ROWS: dict[str, list[Row]] = {
     "runtime:posture_list": [Row(page())],
     "runtime:posture_detail": [Row(OWN_PAGE, named="run")],
     "scanning:delivery_list": [Row(page())],
+    "scanning:format_list": [Row(page())],
     "scanning:delivery_detail": [Row(OWN_PAGE, named="delivery")],
     "scanning:delivery_raw": [Row(OWN_PAGE, named="delivery")],
     "scanning:delivery_replay": [

@@ -30,6 +30,7 @@ PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 # Pages whose name does not tell where they are.
 ELSEWHERE = {
     "images:repository_detail": "images:image",
+    "scanning:format_list": "scanning:delivery",
     "teams:member_add": "teams:team",
     "teams:member_role": "teams:team",
 }

@@ -133,7 +133,8 @@ class Fleet:
         image = f"/images/{self.image.pk}/"
         return [
             *("/", "/images/", "/images/?severity=critical&sort=newest", "/images/?q=nothing-is-called-so"),
-            *(image + tab for tab in ("", "packages/", "layers/", "scans/", "timeline/", "checks/", "checks/?kind=secret")),
+            *(image + tab for tab in ("", "packages/", "layers/", "scans/", "timeline/", "checks/")),
+            *(image + "checks/?kind=secret", "/deliveries/formats/"),
             *("/vulnerabilities/", "/vulnerabilities/CVE-2099-0666/", "/vulnerabilities/CVE-2099-0001/"),
             *("/deliveries/", f"/deliveries/{self.quarantined.pk}/", f"/deliveries/{self.done.pk}/", "/tokens/"),
             *("/teams/", f"/teams/{self.team.pk}/", "/people/", f"/people/{self.mate.pk}/", "/account/"),

@@ -1,0 +1,90 @@
+"""Every format that is read, in words: what the document is, which command makes it, what is kept of it.
+
+The page of formats shows it. The first three columns are the rows of the table in docs/scanners.md (a test holds them
+together); the container that serves the page has no docs.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+COMMAND = re.compile(r"`([^`]+)`")
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format by its parser's name. In `document` and `made_by` what stands between backticks is code."""
+
+    name: str
+    document: str
+    made_by: str
+    kept: str
+
+    @property
+    def title(self) -> str:
+        """What the document is, without marks."""
+        return self.document.replace("`", "")
+
+    @property
+    def commands(self) -> list[str]:
+        """What to type."""
+        return COMMAND.findall(self.made_by)
+
+    @property
+    def remark(self) -> str:
+        """What is said beside the commands."""
+        return COMMAND.sub("", self.made_by).strip(" ,;")
+
+
+FORMATS: tuple[Format, ...] = (
+    Format(
+        "trivy",
+        "Trivy JSON, schema 2: images, archives, file systems, repositories, SBOMs",
+        "`trivy image --format json --list-all-pkgs -o report.json IMAGE`",
+        "findings, packages with their layers, failed misconfigurations, secrets (where they lie, never the secret"
+        " itself), licences, the image's digests, layers and system",
+    ),
+    Format(
+        "trivy-kubernetes",
+        "Trivy's cluster report, one entry per image",
+        "`trivy k8s --format json -o report.json --report all cluster`",
+        "findings, packages and checks of each image; the workloads themselves are not kept",
+    ),
+    Format(
+        "trivy-legacy",
+        "Trivy before 0.20: a bare list, or `null`",
+        "`trivy -f json -o report.json IMAGE`",
+        "findings and checks; it names no digest, so send it with ?image=",
+    ),
+    Format(
+        "trivy-operator",
+        "the operator's reports with findings, checks or an SBOM: bare, listed by kubectl, or from its webhook",
+        "`kubectl get vulnerabilityreports -A -o json`",
+        "findings, failed checks, secrets (where they lie) and components of each image",
+    ),
+    Format(
+        "grype",
+        "Grype JSON, old and new",
+        "`grype IMAGE -o json > report.json`",
+        "findings, those that Grype itself set aside, vulnerable packages with their layers, the image's digests",
+    ),
+    Format(
+        "cyclonedx",
+        "CycloneDX JSON 1.2 to 1.7, with or without vulnerabilities",
+        "`trivy image --format cyclonedx -o bom.json IMAGE`, `syft IMAGE -o cyclonedx-json`",
+        "components and where they lie, vulnerabilities, those that its analysis sets aside",
+    ),
+    Format(
+        "syft",
+        "Syft JSON",
+        "`syft IMAGE -o json > sbom.json`",
+        "packages with their layers, the image's digests; a list of packages is no vulnerability scan",
+    ),
+)
+
+
+def row_of(one: Format) -> str:
+    """Its row in docs/scanners.md."""
+    cells = (f"`{one.name}`", one.document, one.made_by)
+    return f"| {' | '.join(cell.replace('|', '\\|') for cell in cells)} |"
