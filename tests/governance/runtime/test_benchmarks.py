@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
 
 import pytest
+from django.db import connection, transaction
 
 from governance.findings.record import Arrival
 from governance.findings.report import Benchmark, Check, Kind, Result, ScanReport, Severity
@@ -180,3 +183,22 @@ def test_a_hundred_thousand_results_take_seconds(django_assert_max_num_queries) 
     with django_assert_max_num_queries(12):
         run = make_run(make_bench_report(*many[:-1], Check("policy", "new", Result.FAIL), day=21))
     assert (run.newly_failing, run.fixed) == (1, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_runs_that_come_at_once_end_as_if_one_after_the_other() -> None:
+    days = [20, 22, 21, 24, 23, 20, 25, 22]
+    barrier = threading.Barrier(len(days))
+
+    def record(day: int) -> None:
+        barrier.wait()
+        with transaction.atomic():
+            make_run(make_bench_report(*make_checks(a="fail" if day % 2 else "pass"), day=day))
+        connection.close()
+
+    with ThreadPoolExecutor(len(days)) as pool:
+        list(pool.map(record, days))
+    runs = list(BenchmarkRun.objects.order_by("at", "pk"))
+    assert [run.previous_id for run in runs] == [None, *(run.pk for run in runs[:-1])]
+    assert [run.is_current for run in runs] == [False] * 7 + [True]
+    assert [(run.newly_failing, run.fixed) for run in runs[2:]] == [(1, 0), (0, 1), (0, 0), (1, 0), (0, 1), (1, 0)]
