@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import AXE, Fleet, Visitor
 
@@ -59,7 +60,7 @@ def test_filters_swap_the_table_and_the_address(visit: Any, fleet: Fleet) -> Non
     assert "Critical" in page.locator(".chip").first.inner_text()
     assert page.evaluate("window.stayed") is True
     page.go_back()
-    page.wait_for_function("!document.querySelector('.chip')")
+    expect(page.locator(".chip")).to_have_count(0)
     assert visitor.complaints == []
 
 
@@ -69,7 +70,7 @@ def test_pages_of_a_list_are_swapped_in(visit: Any, fleet: Fleet) -> None:
     page.click("a[rel=next]")
     page.wait_for_url("**/images/?cursor=*")
     page.click("a[rel=prev]")
-    page.wait_for_function("text => document.querySelector('tbody tr').innerText === text", arg=first)
+    expect(page.locator("tbody tr").first).to_have_text(first, use_inner_text=True)
 
 
 def test_tabs_are_swapped_in(visit: Any, fleet: Fleet) -> None:
