@@ -6,6 +6,7 @@ The sweeper runs in every worker process and asks the database, so the work goes
 from __future__ import annotations
 
 import logging
+import mmap
 import random
 import resource
 import signal
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from celery.signals import celeryd_after_setup, worker_process_init, worker_process_shutdown
+from celery.signals import celeryd_after_setup, worker_process_init, worker_process_shutdown, worker_shutting_down
 from django.conf import settings
 from django.db import close_old_connections, connection
 
@@ -30,6 +31,9 @@ BUSY = threading.Lock()
 RUNG = threading.Event()
 # The process is about to end and takes nothing new.
 ENDING = threading.Event()
+# One byte that the worker shares with its processes: set, they take nothing new. Celery tells a process of the end only
+# after the tasks that wait in its pipe, and each of them would work for a whole turn.
+STOPPING = mmap.mmap(-1, 1)
 STATEMENT_SECONDS, LOCK_SECONDS = 60, 20
 # A task goes home after this long, so that a worker with much to do can still be stopped; the sweeper carries on.
 TURN_SECONDS = 5.0
@@ -60,7 +64,7 @@ def work() -> int:
 
 
 def _may_go_on(until: float) -> bool:
-    return time.monotonic() < until and not ENDING.is_set()
+    return time.monotonic() < until and not (ENDING.is_set() or STOPPING[0])
 
 
 @contextmanager
@@ -126,6 +130,12 @@ def take_hints_without_receipt(instance: Any, conf: Any, **_: Any) -> None:
     for queue in instance.app.amqp.queues.values():
         queue.no_ack = True
     conf.worker_disable_prefetch = True
+
+
+@worker_shutting_down.connect
+def stop(**_: Any) -> None:
+    """The worker was asked to stop: its processes finish what they have in their hands, and no more."""
+    STOPPING[0] = 1
 
 
 @worker_process_init.connect
