@@ -21,6 +21,11 @@ app.conf.beat_schedule = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "merge scanners' findings again": {
+        "task": "scanning.tasks.settle_merges",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
     "prune bodies": {"task": "scanning.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
     "mark stale scans": {"task": "scanning.tasks.mark_stale", "schedule": 3600.0, "options": {"expires": 3600}},
 }

@@ -225,6 +225,8 @@ WORKER_MEMORY_MB = env_int("WORKER_MEMORY_MB", 2_048, 256)
 SWEEP_SECONDS = env_int("SWEEP_SECONDS", 2, 1)
 # Days after which the last scan at a stage counts as stale.
 STALE_DAYS = env_int("STALE_DAYS", 14, 1)
+# Whose severity and fix are shown where several scanners report the same; the others follow by name.
+SCANNER_ORDER = env_list("SCANNER_ORDER", "trivy,grype,clair,anchore,twistlock,aqua")
 # For fault tests only: `point:kill`, `point:raise` or `point:sleep=SECONDS`, comma separated.
 FAILPOINTS = os.environ.get("PW_FAILPOINT", "")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20

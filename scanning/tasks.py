@@ -27,3 +27,9 @@ def mark_stale() -> None:
     """Images whose last scan has become too old."""
     if take_slot("mark stale", 3600):
         state.mark_stale()
+
+
+@shared_task(ignore_result=True)
+def settle_merges() -> None:
+    """Images whose alias groups changed since their scanners' findings were merged."""
+    state.settle_merges()

@@ -16,8 +16,19 @@ CVE = re.compile(r"CVE-\d{4}-\d{4,}")
 
 
 def package_key(package: PackageAt) -> bytes:
-    """16 bytes that tell packages apart: type, namespace, name, version."""
-    text = f"{package.type}\x1f{package.namespace}\x1f{package.name}\x1f{package.version}"
+    """16 bytes that tell packages apart: type, namespace, name, version, and the source package it was built from.
+
+    The source is part of it so that what is stored does not depend on who reported the package first.
+    """
+    parts = (
+        package.type,
+        package.namespace,
+        package.name,
+        package.version,
+        package.source_name,
+        package.source_version,
+    )
+    text = "\x1f".join(parts)
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 

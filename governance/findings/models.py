@@ -42,9 +42,13 @@ class Advisory(models.Model):
 
 
 class Package(models.Model):
-    """A package at a version (purl-spec: type, namespace, name, version; qualifiers do not tell packages apart)."""
+    """A package at a version (purl-spec: type, namespace, name, version), with the source package it was built from.
 
-    # SHA-256, cut to 16 bytes, of the four parts: an index of constant size for texts of any length.
+    Qualifiers do not tell packages apart. Scanners that know the source and those that do not have rows of
+    their own; `witnesses.merge` brings them together.
+    """
+
+    # A hash of the six parts: an index of constant size for texts of any length.
     key = models.BinaryField(max_length=16, unique=True)
     type = models.CharField(max_length=30, blank=True)
     namespace = models.CharField(max_length=200, blank=True)
@@ -92,9 +96,14 @@ class FindingSet(models.Model):
     low = models.IntegerField(default=0)
     unknown = models.IntegerField(default=0)
     fixable = models.IntegerField(default=0)
+    # Of a set merged from several scanners: {"severity" | "fix" | "status" | "alone": [finding ids]}.
+    disputes = models.JSONField(null=True)
 
     class Meta:
-        indexes = [GinIndex(fields=["findings"], name="findingset_findings")]
+        indexes = [
+            GinIndex(fields=["findings"], name="findingset_findings"),
+            GinIndex(fields=["suppressed"], name="findingset_suppressed", condition=~models.Q(suppressed=[])),
+        ]
 
 
 class PackageSet(models.Model):
@@ -159,6 +168,12 @@ class Scan(models.Model):
                 fields=["image", "scanner", "stage"], condition=models.Q(is_current=True), name="one_current_scan"
             )
         ]
+
+
+class Remerge(models.Model):
+    """An image whose scanners' findings have to be merged again, because alias groups grew or the order changed."""
+
+    image = models.OneToOneField(Image, models.CASCADE, related_name="+")
 
 
 class CheckResult(models.Model):

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import zstandard
 from django.db import connection
+from psycopg.types.json import Jsonb
 
 from governance.findings.aliases import pairs_of, teach
 from governance.findings.catalogue import (
@@ -152,19 +153,23 @@ FROM (
 """
 # No value ever becomes part of these texts, only the expression that names the ids.
 SAVE = (
-    "INSERT INTO findings_findingset (hash, findings, suppressed, critical, high, medium, low, unknown, fixable)"
-    " SELECT %(hash)s, %(findings)s::int[], %(suppressed)s::int[], counts.* FROM ("
+    "INSERT INTO findings_findingset"
+    " (hash, findings, suppressed, disputes, critical, high, medium, low, unknown, fixable)"
+    " SELECT %(hash)s, %(findings)s::int[], %(suppressed)s::int[], %(disputes)s, counts.* FROM ("
     + COUNT.format(ids="%(findings)s::int[]")
     + ") counts ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING id"
 )
 
 
-def save_set(name: bytes, counted: Sequence[int], suppressed: Sequence[int]) -> int:
-    """Insert the set unless somebody just did; returns its id."""
+def save_set(
+    name: bytes, counted: Sequence[int], suppressed: Sequence[int], disputes: dict[str, list[int]] | None = None
+) -> int:
+    """Insert the set unless somebody just did; returns its id. `disputes` is as in `FindingSet`."""
     row: dict[str, Any] = {
         "hash": name,
         "findings": sorted(set(counted)),
         "suppressed": sorted(set(suppressed) - set(counted)),
+        "disputes": Jsonb(disputes) if disputes else None,
     }
     with connection.cursor() as cursor:
         cursor.execute(SAVE, row)
@@ -195,9 +200,27 @@ CARRY = (
 )
 
 
+# Where several scanners looked, two lines may have become one, or one two: `state.settle_merges` does that afterwards.
+REMERGE = """
+INSERT INTO findings_remerge (image_id)
+SELECT scan.image_id FROM findings_scan scan
+WHERE scan.is_current AND scan.outcome = 'assessed' AND scan.image_id IN (
+    SELECT image.id FROM images_image image WHERE image.finding_set_id IN (
+        WITH moved AS (
+            SELECT array_agg(finding.id) AS ids FROM findings_finding finding
+            JOIN findings_advisory advisory ON advisory.id = finding.advisory_id
+            WHERE advisory.vulnerability_id = ANY(%(groups)s))
+        SELECT s.id FROM findings_findingset s, moved
+        WHERE s.findings && moved.ids OR (s.suppressed && moved.ids AND s.suppressed <> '{}')))
+GROUP BY scan.image_id HAVING count(DISTINCT scan.finding_set_id) > 1
+ON CONFLICT DO NOTHING
+"""
+
+
 def recount_groups(groups: set[int]) -> None:
-    """Alias groups grew: count every set and image that holds one of their findings again."""
+    """Alias groups changed: count every set and image that holds one of their findings again."""
     with connection.cursor() as cursor:
+        cursor.execute(REMERGE, {"groups": list(groups)})
         cursor.execute(RECOUNT, {"groups": list(groups)})
         cursor.execute(CARRY, {"groups": list(groups)})
 

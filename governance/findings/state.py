@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,10 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
-from governance.findings.models import Scan
-from governance.findings.sets import RANK, save_set
+from governance.findings.models import Remerge, Scan
+from governance.findings.sets import RANK
+from governance.findings.witnesses import Testimony, union_set
 
 CHOOSE = """
 UPDATE findings_scan scan SET is_current = NOT scan.is_current
@@ -48,7 +48,7 @@ class Latest:
 
 
 SCANS = """
-SELECT image_id, id, stage, outcome, scanned_at, finding_set_id, package_set_id, inventory, is_current,
+SELECT image_id, scanner, stage, outcome, scanned_at, finding_set_id, package_set_id, inventory, is_current,
        row_number() OVER (
            PARTITION BY image_id, scanner, stage ORDER BY scanned_at DESC, received_at DESC, delivery DESC)
 FROM findings_scan WHERE image_id = ANY(%s)
@@ -93,20 +93,20 @@ def _summary(image: int, scans: list[tuple]) -> dict[str, Any]:  # type: ignore[
     last: dict[str, datetime] = {}
     failed: set[str] = set()
     assessed: list[datetime] = []
-    sets: set[int] = set()
+    testimonies: list[Testimony] = []
     packages: list[tuple[bool, datetime, int]] = []
-    for _, stage, outcome, at, finding_set, package_set, inventory, is_current, age in scans:
+    for scanner, stage, outcome, at, finding_set, package_set, inventory, is_current, age in scans:
         last[stage] = max(at, last.get(stage, at))
         if age == 1 and outcome == Scan.Outcome.FAILED:
             failed.add(stage)
         if is_current and outcome == Scan.Outcome.ASSESSED:
             assessed.append(at)
-            sets.add(finding_set)
+            testimonies.append(Testimony(scanner, stage, at, finding_set))
         if is_current and package_set:
             packages.append((inventory, at, package_set))
     return {
         "image": image,
-        "finding_set": union_set(sets),
+        "finding_set": union_set(testimonies),
         "package_set": max(packages)[2] if packages else None,
         "failed": sorted(failed),
         "ci": last.get("ci"),
@@ -117,20 +117,33 @@ def _summary(image: int, scans: list[tuple]) -> dict[str, Any]:  # type: ignore[
     }
 
 
-def union_set(sets: set[int]) -> int | None:
-    """One set for what several scanners saw; a finding that only one of them set aside counts."""
-    if len(sets) < 2:
-        return next(iter(sets), None)
+def settle_merges(most: int = 1_000) -> int:
+    """Merge the findings of images whose alias groups changed, each in a transaction of its own; returns how many."""
+    done = 0
+    while done < most:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "DELETE FROM findings_remerge WHERE id IN"
+                " (SELECT id FROM findings_remerge ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING image_id"
+            )
+            if (row := cursor.fetchone()) is None:
+                break
+            # A report on this image at the same time would otherwise be lost from its counters, or this merge.
+            cursor.execute("SELECT FROM images_image WHERE id = %s FOR NO KEY UPDATE", row)
+            refresh([row[0]])
+        done += 1
+    return done
+
+
+def merge_all_again() -> int:
+    """Put every image that several scanners looked at in line for `settle_merges`; returns how many images wait."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT findings, suppressed FROM findings_findingset WHERE id = ANY(%s)", [sorted(sets)])
-        rows = cursor.fetchall()
-        counted = {pk for findings, _ in rows for pk in findings}
-        aside = {pk for _, suppressed in rows for pk in suppressed} - counted
-        cursor.execute("SELECT id, key FROM findings_finding WHERE id = ANY(%s)", [sorted(counted | aside)])
-        keys = {pk: bytes(key) for pk, key in cursor.fetchall()}
-    parts = (*sorted(keys[pk] for pk in counted), b"|", *sorted(keys[pk] for pk in aside))
-    name = hashlib.blake2b(b"".join(parts), digest_size=16).digest()
-    return save_set(name, sorted(counted), sorted(aside))
+        cursor.execute(
+            "INSERT INTO findings_remerge (image_id) SELECT image_id FROM findings_scan"
+            " WHERE is_current AND outcome = 'assessed' GROUP BY image_id HAVING count(DISTINCT finding_set_id) > 1"
+            " ON CONFLICT DO NOTHING"
+        )
+    return Remerge.objects.count()
 
 
 def mark_stale() -> int:

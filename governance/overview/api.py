@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.http import Http404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -20,6 +20,7 @@ from governance.findings.report import Severity
 from governance.images.clean import clean_digest
 from governance.images.models import Image, Manifest, Tag
 from governance.overview.filters import ImageFilterSet
+from governance.overview.said import Said, current_scans, said_of, testimonies
 from governance.overview.timeline import timeline_of
 
 
@@ -79,6 +80,18 @@ class ImageDetail(ImageSerializer):
         ]
 
 
+class SaidSerializer(serializers.Serializer[Said]):
+    """One scanner's word on a finding."""
+
+    scanner = serializers.CharField()
+    since = serializers.DateTimeField(allow_null=True, help_text="time of its first scan of the image that said so")
+    severity = serializers.CharField()
+    fixed_version = serializers.CharField()
+    package = serializers.CharField(help_text="the source package, where the scanner names that alone")
+    counted = serializers.BooleanField(help_text="false where the scanner set it aside")
+    shown = serializers.BooleanField()
+
+
 class FindingSerializer(serializers.ModelSerializer[Finding]):
     """One finding of an image."""
 
@@ -88,17 +101,25 @@ class FindingSerializer(serializers.ModelSerializer[Finding]):
     version = serializers.CharField(source="package.version")
     type = serializers.CharField(source="package.type")
     severity = serializers.SerializerMethodField()
+    said_by = serializers.SerializerMethodField(
+        help_text="what every scanner says of it; `shown` marks the one whose word the finding is"
+    )
 
     class Meta:
         model = Finding
         fields = [
             *("id", "advisory", "vulnerability", "package", "version", "type", "severity", "severity_word"),
-            *("fixed_version", "status"),
+            *("fixed_version", "status", "said_by"),
         ]
 
     def get_severity(self, row: Finding) -> str:
         """As a word."""
         return Severity(row.severity).name.lower()
+
+    @extend_schema_field(SaidSerializer(many=True))
+    def get_said_by(self, row: Finding) -> list[dict[str, object]]:
+        """Looked up for the whole page at once."""
+        return [one.as_dict() for one in self.context["said"].get(row.pk, [])]
 
 
 class ScanSerializer(serializers.ModelSerializer[Scan]):
@@ -163,8 +184,10 @@ class ImageViewSet(mixins.ListModelMixin, GenericViewSet[Image]):
         """Counted findings, worst first."""
         image = self.find(pk)
         ids = image.finding_set.findings if image.finding_set else []
-        rows = Finding.objects.filter(pk__in=ids).select_related("package", "advisory__vulnerability")
-        return self.paged(rows, FindingSerializer)
+        rows: QuerySet[Any] = Finding.objects.filter(pk__in=ids).select_related("package", "advisory__vulnerability")
+        page: list[Any] = self.paginate_queryset(rows) or []
+        context = {"said": said_of(page, image, testimonies(current_scans(image)))}
+        return self.get_paginated_response(FindingSerializer(page, many=True, context=context).data)
 
     @extend_schema(responses=ScanSerializer(many=True), filters=False)
     @action(detail=True, keyset=("-scanned_at", "-id"), filterset_class=None)

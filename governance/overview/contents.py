@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from django.db import connection
 from django.db.models import Q
 
-from governance.findings.models import Finding, Package, PackageSet, Scan
+from governance.findings.models import Finding, FindingSet, Package, PackageSet
 from governance.findings.report import severity_of
 from governance.findings.sets import places_of
+from governance.findings.witnesses import Testimony
 from governance.images.models import Image
+from governance.overview.said import Said, said_of
 from governance.web.fields import unpack_digest
 
 SIZE = 50
@@ -20,25 +22,25 @@ NEGLIGIBLE = 1
 
 
 @dataclass(slots=True)
-class Witness:
-    """A scan that is current, and the findings it saw."""
-
-    scanner: str
-    stage: str
-    findings: frozenset[int]
-    suppressed: frozenset[int]
-
-
-@dataclass(slots=True)
 class Line:
-    """One vulnerability in one package: what the counters count. Several scanners may say it in different words."""
+    """One vulnerability in one package: what the counters count, in the words of the scanner whose word is shown."""
 
     vulnerability: str
     title: str
     severity: int
     package: Package
     findings: list[Finding]
-    scanners: list[str] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
+
+    @property
+    def scanners(self) -> list[str]:
+        """Who says so."""
+        return [one.scanner for one in self.said]
+
+    @property
+    def is_disputed(self) -> bool:
+        """The scanners differ in severity or fix, or one of them sets it aside."""
+        return any(one.differs for one in self.said)
 
     @property
     def advisories(self) -> list[str]:
@@ -63,22 +65,19 @@ class Line:
         return sorted(word.replace("_", " ") for word in said)
 
 
-def witnesses(image: Image) -> list[Witness]:
-    """The image's current scans that looked at packages."""
-    scans = Scan.objects.filter(image=image, is_current=True, outcome=Scan.Outcome.ASSESSED)
-    rows = scans.order_by("scanner").values_list("scanner", "stage", "finding_set__findings", "finding_set__suppressed")
-    return [Witness(scanner, stage, frozenset(found), frozenset(aside)) for scanner, stage, found, aside in rows]
-
-
-def finding_ids(image: Image, seen: Sequence[Witness], scanner: str, suppressed: bool) -> list[int]:
-    """Which findings the tab is about: all that count, or those set aside; of one scanner where asked for."""
-    if not image.finding_set:
+def finding_ids(image: Image, seen: Sequence[Testimony], wanted: Wanted) -> list[int]:
+    """Which findings the tab is about: those that count or those set aside, of one scanner or in dispute if asked."""
+    if image.finding_set is None:
         return []
-    ids = image.finding_set.suppressed if suppressed else image.finding_set.findings
-    if not scanner:
-        return list(ids)
-    of = [one.suppressed if suppressed else one.findings for one in seen if one.scanner == scanner]
-    return sorted(set(ids).intersection(*[frozenset().union(*of)]))
+    sets = [image.finding_set]
+    if wanted.scanner:
+        sets = list(
+            FindingSet.objects.filter(pk__in=[one.finding_set for one in seen if one.scanner == wanted.scanner])
+        )
+    ids = {pk for one in sets for pk in (one.suppressed if wanted.suppressed else one.findings)}
+    if wanted.dispute:
+        ids &= set((image.finding_set.disputes or {}).get(wanted.dispute, []))
+    return sorted(ids)
 
 
 LINES = """
@@ -103,14 +102,17 @@ class Wanted:
     severity: str = ""
     package: str = ""
     fixable: bool | None = None
+    scanner: str = ""
+    dispute: str = ""
+    suppressed: bool = False
     page: int = 1
 
 
-def lines(ids: Sequence[int], wanted: Wanted, seen: Sequence[Witness]) -> tuple[list[Line], int]:
-    """One page of lines, worst first, and how many there are."""
+def lines(image: Image, wanted: Wanted, seen: Sequence[Testimony]) -> tuple[list[Line], int]:
+    """One page of lines, worst first, each with what every scanner says, and how many there are."""
     low, high = LEVELS.get(wanted.severity, (None, None))
     arguments = {
-        "ids": list(ids),
+        "ids": finding_ids(image, seen, wanted),
         "package": wanted.package,
         "low": low,
         "high": high,
@@ -123,14 +125,16 @@ def lines(ids: Sequence[int], wanted: Wanted, seen: Sequence[Witness]) -> tuple[
         rows = cursor.fetchall()
     shown = [pk for row in rows for pk in row[3]]
     found = Finding.objects.select_related("package", "advisory__vulnerability").in_bulk(shown)
-    return [_line([found[pk] for pk in row[3]], row[2], seen) for row in rows], rows[0][4] if rows else 0
+    page = [_line([found[pk] for pk in row[3]], row[2]) for row in rows]
+    said = said_of([finding for line in page for finding in line.findings], image, seen)
+    for line in page:
+        line.said = said.get(line.findings[0].pk, [])
+    return page, rows[0][4] if rows else 0
 
 
-def _line(findings: list[Finding], severity: int, seen: Sequence[Witness]) -> Line:
+def _line(findings: list[Finding], severity: int) -> Line:
     group = findings[0].advisory.vulnerability
-    ids = {finding.pk for finding in findings}
-    scanners = sorted({one.scanner for one in seen if ids & one.findings or ids & one.suppressed})
-    return Line(group.name, group.title, severity, findings[0].package, findings, scanners)
+    return Line(group.name, group.title, severity, findings[0].package, findings)
 
 
 PER_PACKAGE = """

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 from django.db.models import F
@@ -11,11 +14,11 @@ from django.views import View
 
 from governance.accounts.models import Team
 from governance.accounts.permissions import viewer_of
-from governance.findings.fleet import current_scanners
 from governance.findings.models import Scan
 from governance.images.models import Image, Tag
 from governance.overview import checks, contents
 from governance.overview.contents import LEVELS, SIZE, Wanted
+from governance.overview.said import current_scans, testimonies
 from governance.overview.timeline import timeline_of
 from governance.web.keyset import paginate
 from governance.web.templatetags.portwarden import count, longest
@@ -35,13 +38,19 @@ class ImagePage(View):
         if image.pk != pk:
             name = "images:image_detail" if self.tab == "findings" else f"images:image_{self.tab}"
             return HttpResponsePermanentRedirect(reverse(name, args=[image.pk]))
+        self.image = image
         context = {"image": image, "tab": self.tab, "tabs": tabs_of(image), **getattr(self, f"tab_{self.tab}")(image)}
         template = f"images/image_{self.tab}.html"
         if not wants_part(request):
             # The checks tab has counted them already.
             secrets = context["facets"].secrets if self.tab == "checks" else checks.secret_count(image)
-            context |= {**identity(image), "secrets": secrets}
+            context |= {**identity(image), "scanners": names_by_stage(self.current), "secrets": secrets}
         return render_page(request, template, context, "tab")
+
+    @cached_property
+    def current(self) -> list[Scan]:
+        """The image's current scans."""
+        return current_scans(self.image)
 
     def find(self, pk: int) -> Image:
         """Among what the viewer may see, with what the page needs of it."""
@@ -64,15 +73,24 @@ class ImagePage(View):
 
     def tab_findings(self, image: Image) -> dict[str, Any]:
         """One line per vulnerability and package, with who says so."""
-        picked = {name: self.text(name) for name in ("severity", "package", "fixable", "scanner", "suppressed")}
-        seen = contents.witnesses(image)
-        suppressed = self.text("suppressed") == "true"
-        fixable = {"true": True, "false": False}.get(self.text("fixable"))
-        wanted = Wanted(self.text("severity"), self.text("package"), fixable, self.page())
-        rows, total = contents.lines(contents.finding_ids(image, seen, self.text("scanner"), suppressed), wanted, seen)
+        names = ("severity", "package", "fixable", "scanner", "dispute", "suppressed")
+        picked = {name: self.text(name) for name in names}
+        seen = testimonies(self.current)
+        wanted = Wanted(
+            severity=picked["severity"],
+            package=picked["package"],
+            fixable={"true": True, "false": False}.get(picked["fixable"]),
+            scanner=picked["scanner"],
+            dispute=picked["dispute"],
+            suppressed=picked["suppressed"] == "true",
+            page=self.page(),
+        )
+        rows, total = contents.lines(image, wanted, seen)
+        scanners = sorted({one.scanner for one in seen})
         return {
             "rows": rows,
-            "witnesses": [(name, name) for name in sorted({one.scanner for one in seen})],
+            "witnesses": [(name, name) for name in scanners],
+            "disputes": disputes_of(image) if len(scanners) > 1 else [],
             "levels": [(word, word.capitalize()) for word in LEVELS],
             "fixable_choices": [("true", "Fix known"), ("false", "No fix known")],
             "suppressed_choices": [("true", "What scanners set aside")],
@@ -141,6 +159,28 @@ class ImagePage(View):
         }
 
 
+def names_by_stage(scans: Iterable[Scan]) -> dict[str, str]:
+    """{stage: "grype, trivy"}."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for scan in scans:
+        found[scan.stage].append(scan.scanner)
+    return {stage: ", ".join(names) for stage, names in found.items()}
+
+
+DISPUTED = {
+    "severity": "Different severities",
+    "fix": "Different fixes",
+    "status": "Set aside by one",
+    "alone": "Said by one alone",
+}
+
+
+def disputes_of(image: Image) -> list[tuple[str, str]]:
+    """In what the image's scanners differ, in words, with how many findings that is about."""
+    found = (image.finding_set.disputes or {}) if image.finding_set else {}
+    return [(name, f"{words} ({count(len(found.get(name, [])))})") for name, words in DISPUTED.items()]
+
+
 def tabs_of(image: Image) -> list[tuple[str, str]]:
     """The tabs in words, with their numbers where the image's row has them."""
     packages = f"Packages {count(len(image.package_set.packages))}" if image.package_set else "Packages"
@@ -150,7 +190,7 @@ def tabs_of(image: Image) -> list[tuple[str, str]]:
 
 
 def identity(image: Image) -> dict[str, Any]:
-    """All names of the image, whose it is, and who scanned it where."""
+    """All names of the image, and whose it is."""
     rows = Tag.objects.filter(image=image).select_related("repository__registry")
     tags = list(rows.order_by(F("until").desc(nulls_first=True), "-last_seen", "-pk")[:30])
     named = {tag.repository_id for tag in tags}
@@ -160,5 +200,4 @@ def identity(image: Image) -> dict[str, Any]:
         "tags": tags,
         "places": list(places.order_by("pk")[:30]),
         "teams": list(Team.objects.filter(pk__in=image.owners)) if image.owners else [],
-        "scanners": current_scanners([image]).get(image.pk, {}),
     }
