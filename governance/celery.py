@@ -21,8 +21,8 @@ app.conf.beat_schedule = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
-    "merge scanners' findings again": {
-        "task": "scanning.tasks.settle_merges",
+    "follow changed alias groups": {
+        "task": "scanning.tasks.settle",
         "schedule": 30.0,
         "options": {"expires": 30},
     },

@@ -15,6 +15,7 @@ from django.db import Error, InterfaceError, OperationalError, connection, conne
 
 from governance.findings.record import Arrival, reasons_of, record_report
 from governance.findings.report import ReportError, ScanReport
+from governance.findings.state import settle
 from governance.images.clean import clean_scan_time, clean_text
 from governance.images.names import NotYours
 from governance.runtime.benchmarks import reasons_of_benchmarks, record_benchmarks
@@ -62,6 +63,7 @@ def process(held: Claim) -> None:
     try:
         with heartbeat(held):
             ingest(held)
+        follow_up(held)
         return
     except LostLease:
         LOG.warning("delivery %s was taken over by another worker", held.id)
@@ -70,6 +72,14 @@ def process(held: Claim) -> None:
         ending = ending_of(held, error)
     # Out here the error is gone, and with it the memory that its frames held.
     insist(ending)
+
+
+def follow_up(held: Claim) -> None:
+    """What the report taught about other images. It is done whatever happens here; a periodic task tries again."""
+    try:
+        settle()
+    except Error as error:
+        LOG.warning("after delivery %s: %s, left to the periodic task", held.id, type(error).__name__)
 
 
 def ending_of(held: Claim, error: Exception) -> Callable[[], None]:

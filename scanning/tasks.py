@@ -30,6 +30,6 @@ def mark_stale() -> None:
 
 
 @shared_task(ignore_result=True)
-def settle_merges() -> None:
-    """Images whose alias groups changed since their scanners' findings were merged."""
-    state.settle_merges()
+def settle() -> None:
+    """Counters of images whose alias groups changed, where the worker that learned it did not get to the end."""
+    state.settle(most=1_000)

@@ -97,6 +97,25 @@ def make_body(document: Any) -> Body:
     return receive(Bytes(document if isinstance(document, bytes) else json.dumps(document).encode()))
 
 
+def make_grype(name: str, package: str = "openssl", day: int = 21, **given: Any) -> dict[str, Any]:
+    """A Grype report of one match on the image whose ID is `digest_of("config")`."""
+    fix = {"state": "fixed", "versions": [given["fix"]]} if given.get("fix") else {"state": "not-fixed"}
+    vulnerability = {"id": name, "severity": given.get("severity", "High"), "fix": fix}
+    artifact = {"name": package, "version": "1.0", "type": "deb", "purl": f"pkg:deb/debian/{package}@1.0"}
+    if source := given.get("source"):
+        artifact["upstreams"] = [{"name": source, "version": "1.0"}]
+    match = {"vulnerability": vulnerability, "artifact": artifact}
+    match["relatedVulnerabilities"] = [{"id": alias} for alias in given.get("aliases", [])]
+    return {
+        "matches": [match],
+        "source": {
+            "type": "image",
+            "target": {"userInput": "registry.example/shop/api:1.0", "imageID": digest_of("config")},
+        },
+        "descriptor": {"name": "grype", "version": "0.116.0", "timestamp": f"2026-11-{day}T09:00:00Z"},
+    }
+
+
 def deliver(document: Any, **envelope: Any) -> Delivery:
     """Accept and process a document in this process, as a worker would."""
     pk, _ = accept(make_body(document), Envelope(**envelope), ring=False)

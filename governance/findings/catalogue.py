@@ -85,6 +85,22 @@ def _ids(table: str, keys: Iterable[bytes]) -> dict[bytes, int]:
         return {bytes(key): pk for key, pk in cursor.fetchall()}
 
 
+# The worst that anybody says. Locked in one order, so that two workers never wait in a circle.
+RAISE = """
+WITH rising AS (
+    SELECT vulnerability.id, said.severity
+    FROM findings_vulnerability vulnerability JOIN (
+        SELECT advisory.vulnerability_id AS id, max(given.severity) AS severity
+        FROM unnest(%s::bigint[], %s::smallint[]) AS given(advisory, severity)
+        JOIN findings_advisory advisory ON advisory.id = given.advisory GROUP BY 1
+    ) said ON said.id = vulnerability.id AND said.severity > vulnerability.severity
+    ORDER BY vulnerability.id FOR NO KEY UPDATE OF vulnerability
+)
+UPDATE findings_vulnerability SET severity = rising.severity FROM rising
+WHERE findings_vulnerability.id = rising.id AND findings_vulnerability.severity < rising.severity
+"""
+
+
 def finding_ids(matches: dict[bytes, tuple[Match, bytes]]) -> dict[bytes, int]:
     """Ids by finding key for (match, package key); what is unknown is stored."""
     known = _ids("findings_finding", matches)
@@ -110,6 +126,9 @@ def finding_ids(matches: dict[bytes, tuple[Match, bytes]]) -> dict[bytes, int]:
                 [match.fixed_version for match, _ in new],
                 [match.status for match, _ in new],
             ],
+        )
+        cursor.execute(
+            RAISE, [[advisories[match.advisory] for match, _ in new], [int(match.severity) for match, _ in new]]
         )
     return known | _ids("findings_finding", missing)
 

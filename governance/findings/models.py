@@ -41,6 +41,23 @@ class Advisory(models.Model):
         return self.name
 
 
+class Alias(models.Model):
+    """Two identifiers that a report stated of one vulnerability. Groups follow from all of them (`aliases.py`)."""
+
+    low = models.ForeignKey(Advisory, models.CASCADE, related_name="+", db_index=False)
+    high = models.ForeignKey(Advisory, models.CASCADE, related_name="+")
+
+    class Meta:
+        verbose_name_plural = "aliases"
+        constraints = [models.UniqueConstraint(fields=["low", "high"], name="alias_once")]
+
+
+class Regroup(models.Model):
+    """An alias group that changed and whose sets have to be counted again; a number, because it may be gone by then."""
+
+    vulnerability = models.BigIntegerField(unique=True)
+
+
 class Package(models.Model):
     """A package at a version (purl-spec: type, namespace, name, version), with the source package it was built from.
 

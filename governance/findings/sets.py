@@ -14,7 +14,6 @@ from psycopg.types.json import Jsonb
 
 from governance.findings.aliases import pairs_of, teach
 from governance.findings.catalogue import (
-    advisory_ids,
     clean_package,
     finding_ids,
     finding_key,
@@ -42,9 +41,13 @@ class Contents:
 
     @property
     def finding_hash(self) -> bytes:
-        """Names the finding set."""
+        """Names the finding set. Aliases are part of it, so that one that is new in a known set is learned."""
         parts = (*sorted(self.counted), b"|", *sorted(self.suppressed.keys() - self.counted.keys()))
-        return hashlib.blake2b(b"".join(parts), digest_size=16).digest()
+        digest = hashlib.blake2b(b"".join(parts), digest_size=16)
+        pairs = pairs_of(match for rows in (self.counted, self.suppressed) for match, _ in rows.values())
+        if pairs:
+            digest.update("\x00".join(f"{one}\x1f{other}" for one, other in sorted(pairs)).encode())
+        return digest.digest()
 
     @property
     def package_hash(self) -> bytes | None:
@@ -113,31 +116,8 @@ def store_finding_set(found: Contents) -> int:
     """Store the set with its findings and counters; returns its id."""
     everything = found.suppressed | found.counted
     ids = finding_ids(everything)
-    grown = teach(apart([match for match, _ in everything.values()]))
-    pk = save_set(found.finding_hash, [ids[key] for key in found.counted], [ids[key] for key in found.suppressed])
-    if grown:
-        recount_groups(grown)
-    return pk
-
-
-def apart(matches: Sequence[Match]) -> set[tuple[str, str]]:
-    """The pairs that are not in one alias group yet, in one look: groups only grow, so the others need none."""
-    pairs = pairs_of(matches)
-    if not pairs:
-        return pairs
-    names = {name for pair in pairs for name in pair}
-    groups = _groups_of(names)
-    if unheard := names - groups.keys():
-        # A known finding that got another alias since: only new findings brought their names with them.
-        advisory_ids([match for match in matches if not unheard.isdisjoint(match.aliases)])
-        groups = _groups_of(names)
-    return {(left, right) for left, right in pairs if groups[left] != groups[right]}
-
-
-def _groups_of(names: set[str]) -> dict[str, int]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT name, vulnerability_id FROM findings_advisory WHERE name = ANY(%s)", [sorted(names)])
-        return dict(cursor.fetchall())
+    teach([match for match, _ in everything.values()])
+    return save_set(found.finding_hash, [ids[key] for key in found.counted], [ids[key] for key in found.suppressed])
 
 
 COUNT = """

@@ -12,8 +12,11 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from governance.findings.models import Remerge, Scan
-from governance.findings.sets import RANK
+from governance.findings.sets import RANK, recount_groups
 from governance.findings.witnesses import Testimony, union_set
+
+# Number of the advisory lock of whoever counts changed groups again.
+SETTLE_LOCK = 0x70775F73657474
 
 CHOOSE = """
 UPDATE findings_scan scan SET is_current = NOT scan.is_current
@@ -115,6 +118,33 @@ def _summary(image: int, scans: list[tuple]) -> dict[str, Any]:  # type: ignore[
         "assessed_at": max(assessed) if assessed else None,
         "stale": settings.STALE_DAYS,
     }
+
+
+def settle(most: int = 50) -> None:
+    """Where alias groups changed, count their sets again, then merge their images' findings again.
+
+    Called after each report and now and then; costs one look where there is nothing to do.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM findings_regroup), EXISTS (SELECT FROM findings_remerge)")
+        regroup, remerge = cursor.fetchone()
+    if regroup:
+        settle_groups()
+    if regroup or remerge:
+        settle_merges(most)
+
+
+def settle_groups() -> None:
+    """Count the sets and images of changed groups again, unless another worker is at it."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SETTLE_LOCK])
+        if cursor.fetchone() == (True,):
+            cursor.execute(
+                "DELETE FROM findings_regroup WHERE id IN (SELECT id FROM findings_regroup ORDER BY id LIMIT 500)"
+                " RETURNING vulnerability"
+            )
+            if groups := {pk for (pk,) in cursor.fetchall()}:
+                recount_groups(groups)
 
 
 def settle_merges(most: int = 1_000) -> int:

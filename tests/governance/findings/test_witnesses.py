@@ -12,11 +12,10 @@ from django.test import Client
 from django.urls import reverse
 
 from governance.accounts.models import User
-from governance.findings import state
 from governance.findings.models import Package, Remerge, Scan
 from governance.findings.witnesses import Statement, merge
 from governance.images.models import Image
-from tests.make import deliver, digest_of, make_report, make_vulnerability
+from tests.make import deliver, digest_of, make_grype, make_report, make_vulnerability
 
 CONFIG = digest_of("config")
 NUMBERS = iter(range(1, 1_000_000))
@@ -149,21 +148,6 @@ def test_time_grows_with_the_number_of_statements_alone() -> None:
 # On the whole road
 
 
-def grype(name: str, package: str = "openssl", day: int = 21, **given: Any) -> dict[str, Any]:
-    fix = {"state": "fixed", "versions": [given["fix"]]} if given.get("fix") else {"state": "not-fixed"}
-    vulnerability = {"id": name, "severity": given.get("severity", "High"), "fix": fix}
-    artifact = {"name": package, "version": "1.0", "type": "deb", "purl": f"pkg:deb/debian/{package}@1.0"}
-    if source := given.get("source"):
-        artifact["upstreams"] = [{"name": source, "version": "1.0"}]
-    match = {"vulnerability": vulnerability, "artifact": artifact}
-    match["relatedVulnerabilities"] = [{"id": alias} for alias in given.get("aliases", [])]
-    return {
-        "matches": [match],
-        "source": {"type": "image", "target": {"userInput": "registry.example/shop/api:1.0", "imageID": CONFIG}},
-        "descriptor": {"name": "grype", "version": "0.116.0", "timestamp": f"2026-11-{day}T09:00:00Z"},
-    }
-
-
 def trivy(*names: str, day: int = 20, **given: Any) -> dict[str, Any]:
     found = [make_vulnerability(name, **given) for name in names]
     return make_report(config=CONFIG, vulnerabilities=found, at=f"2026-11-{day}T09:00:00Z")
@@ -179,12 +163,11 @@ def counts() -> tuple[int, int, int, int]:
 def test_the_end_is_the_same_in_all_orders(order: tuple[int, ...]) -> None:
     reports = [
         trivy("CVE-2099-0001", "CVE-2099-0002"),
-        grype("GHSA-0000-0000-0001", severity="Critical", fix="2.0", aliases=["CVE-2099-0001"]),
-        grype("CVE-2099-0002", severity="Low", day=22),
+        make_grype("GHSA-0000-0000-0001", severity="Critical", fix="2.0", aliases=["CVE-2099-0001"]),
+        make_grype("CVE-2099-0002", severity="Low", day=22),
     ]
     for number in order:
         deliver(reports[number])
-        state.settle_merges()
     # Grype's newer scan names 0002 only; Trivy comes first in the order, so its severity counts.
     assert counts() == (0, 2, 0, 0)
     disputes = Image.objects.get().finding_set.disputes
@@ -194,7 +177,7 @@ def test_the_end_is_the_same_in_all_orders(order: tuple[int, ...]) -> None:
 @pytest.mark.django_db
 def test_the_order_is_a_setting(settings: Any) -> None:
     deliver(trivy("CVE-2099-0001"))
-    deliver(grype("CVE-2099-0001", severity="Critical"))
+    deliver(make_grype("CVE-2099-0001", severity="Critical"))
     assert counts() == (0, 1, 0, 0)
     settings.SCANNER_ORDER = ["grype"]
     call_command("remerge", stdout=(said := StringIO()))
@@ -206,12 +189,11 @@ def test_the_order_is_a_setting(settings: Any) -> None:
 @pytest.mark.django_db
 def test_a_newly_learned_alias_makes_one_line_of_two_on_every_image() -> None:
     deliver(trivy("CVE-2099-0001"))
-    deliver(grype("GHSA-0000-0000-0001", severity="Critical"))
+    deliver(make_grype("GHSA-0000-0000-0001", severity="Critical"))
     assert counts() == (1, 1, 0, 0)
-    other = grype("GHSA-0000-0000-0001", "zlib", aliases=["CVE-2099-0001"])
+    other = make_grype("GHSA-0000-0000-0001", "zlib", aliases=["CVE-2099-0001"])
     other["source"]["target"] = {"userInput": "registry.example/shop/other:1.0", "imageID": digest_of("other")}
     deliver(other)
-    state.settle_merges()
     image = Image.objects.get(config_digest=CONFIG)
     assert (image.critical, image.high) == (0, 1)
 
@@ -221,7 +203,7 @@ def test_the_image_page_and_the_api_say_who_says_what(client: Client, admin: Use
     client.force_login(admin)
     deliver(trivy("CVE-2099-0001", day=18))
     deliver(trivy("CVE-2099-0001", "CVE-2099-0002", day=20))
-    deliver(grype("CVE-2099-0001", severity="Critical", fix="2.0"))
+    deliver(make_grype("CVE-2099-0001", severity="Critical", fix="2.0"))
     image = Image.objects.get()
     page = client.get(reverse("images:image_findings", args=[image.pk]))
     lines = {line.vulnerability: line for line in page.context["rows"]}
@@ -248,7 +230,7 @@ def test_one_scanner_alone_keeps_its_own_set() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("source_first", [True, False])
 def test_what_is_stored_of_a_package_does_not_depend_on_who_came_first(source_first: bool) -> None:
-    reports = [grype("CVE-2099-0001", source="ssl"), grype("CVE-2099-0001", day=22)]
+    reports = [make_grype("CVE-2099-0001", source="ssl"), make_grype("CVE-2099-0001", day=22)]
     for report in reports if source_first else reports[::-1]:
         deliver(report)
     assert sorted(Package.objects.values_list("name", "source_name")) == [("openssl", ""), ("openssl", "ssl")]
