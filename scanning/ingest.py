@@ -62,8 +62,9 @@ def process(held: Claim) -> None:
         return
     try:
         with heartbeat(held):
-            ingest(held)
-        follow_up(held)
+            is_news = ingest(held)
+        if is_news:
+            follow_up(held)
         return
     except LostLease:
         LOG.warning("delivery %s was taken over by another worker", held.id)
@@ -121,17 +122,21 @@ def insist(write: Callable[[], None]) -> None:
             time.sleep(0.5)
 
 
-def ingest(held: Claim) -> None:
-    """Read outside the transaction; record and finish inside one, guarded by the lease."""
+def ingest(held: Claim) -> bool:
+    """Read outside the transaction; record and finish inside one, guarded by the lease.
+
+    True if something was found that may concern other images, too.
+    """
     report = read(held)
     arrival = arrival_of(held)
     reach("process.after_parse", arrival.reference)
     with transaction.atomic():
         finish(held, figures(report, arrival))
-        record_report(report, arrival)
+        recorded = record_report(report, arrival)
         record_benchmarks(report, arrival)
         reach("process.before_commit", arrival.reference)
     reach("process.after_commit", arrival.reference)
+    return any(image.is_news for image in recorded)
 
 
 def read(held: Claim) -> ScanReport:

@@ -50,10 +50,11 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One image of the report as it is now known, and what a reader should know."""
+    """One image of the report as it is now known. `is_news`: no scan of any image ever found just that."""
 
     image: int
     scan: int
+    is_news: bool
 
 
 def record_report(report: ScanReport, arrival: Arrival) -> list[Recorded]:
@@ -151,7 +152,7 @@ def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival)
             choose_current([found.image])
         refresh([found.image])
     _store_checks(pk, scan)
-    return Recorded(found.image, pk)
+    return Recorded(found.image, pk, before.finding_set is None)
 
 
 def _claim(facts: Facts) -> None:
