@@ -145,11 +145,11 @@ FROM unnest(%(ids)s::bigint[], %(wanted)s::text[]) AS moved(id, wanted)
 JOIN findings_vulnerability wanted ON wanted.name = moved.wanted
 WHERE advisory.id = moved.id RETURNING wanted.id
 """
-# The worst of its findings, whoever reported them first.
+# As severe as the worst of its findings, whoever reported them first.
 DESCRIBE = """
 UPDATE findings_vulnerability target SET
     severity = coalesce((SELECT max(finding.severity) FROM findings_finding finding JOIN findings_advisory advisory
-        ON advisory.id = finding.advisory_id WHERE advisory.vulnerability_id = target.id), target.severity),
+        ON advisory.id = finding.advisory_id WHERE advisory.vulnerability_id = target.id), 0),
     cvss = greatest(target.cvss, (SELECT max(cvss) FROM findings_vulnerability WHERE id = ANY(%(left)s))),
     title = coalesce(nullif(target.title, ''),
         (SELECT max(title) FROM findings_vulnerability WHERE id = ANY(%(left)s)), '')

@@ -153,9 +153,14 @@ def advisory_ids(matches: Sequence[Match]) -> dict[str, int]:
 
 
 def _store_groups(names: list[str], matches: Sequence[Match]) -> None:
-    """A group of its own for each new name, with what the report says of it; aliases join groups afterwards."""
+    """A group of its own for each new name, with what the report says of it; aliases join groups afterwards.
+
+    A name that stands only beside others has no finding, and so no severity.
+    """
     said: dict[str, Match] = {}
+    worst: dict[str, int] = {}
     for match in matches:
+        worst[match.advisory] = max(worst.get(match.advisory, 0), match.severity)
         for name in (match.advisory, *match.aliases):
             if name not in said or match.severity > said[name].severity:
                 said[name] = match
@@ -171,7 +176,7 @@ def _store_groups(names: list[str], matches: Sequence[Match]) -> None:
                 [clean_text(match.title, 512) for match in rows],
                 [clean_text(match.description, 16_000) for match in rows],
                 [clean_url(match.url) for match in rows],
-                [int(match.severity) for match in rows],
+                [int(worst.get(name, 0)) for name in names],
                 [match.cvss if 0 <= match.cvss <= 10 else 0.0 for match in rows],
                 [clean_time(match.published) for match in rows],
             ],
