@@ -81,6 +81,15 @@ FORMATS: tuple[Format, ...] = (
         "`syft IMAGE -o json > sbom.json`",
         "packages with their layers, the image's digests; a list of packages is no vulnerability scan",
     ),
+    Format(
+        "harbor",
+        "Harbor's vulnerability report: by MIME type as the API answers, alone, or the security hub's list",
+        '`curl -u USER -H "X-Accept-Vulnerabilities: application/vnd.security.vulnerability.report; '
+        'version=1.1" '
+        "https://HARBOR/api/v2.0/projects/PROJECT/repositories/REPOSITORY/artifacts/DIGEST/additions/"
+        "vulnerabilities`",
+        "findings with the scanner that Harbor names, the image's digest (one image each of an index)",
+    ),
 )
 
 

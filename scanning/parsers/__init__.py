@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Protocol
 
 from governance.findings.report import ScanReport, UnknownFormat
-from scanning.parsers import cyclonedx, grype, syft, trivy, trivy_kubernetes, trivy_legacy, trivy_operator
+from scanning.parsers import (
+    cyclonedx,
+    grype,
+    harbor,
+    syft,
+    trivy,
+    trivy_kubernetes,
+    trivy_legacy,
+    trivy_operator,
+)
 from scanning.parsers.document import Document
 
 
@@ -32,6 +41,7 @@ PARSERS: tuple[Parser, ...] = (
     grype,
     cyclonedx,
     syft,
+    harbor,
 )
 
 

@@ -35,7 +35,6 @@ NOT_READ = {
     "gcloud_artifact_scan",
     "gitlab_container_scan",
     "hadolint",
-    "harbor_vulnerability",
     "jfrog_xray",
     "jfrog_xray_api_summary_artifact",
     "jfrog_xray_on_demand_binary_scan",
