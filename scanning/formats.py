@@ -90,6 +90,18 @@ FORMATS: tuple[Format, ...] = (
         "vulnerabilities`",
         "findings with the scanner that Harbor names, the image's digest (one image each of an index)",
     ),
+    Format(
+        "clair-scanner",
+        "clair-scanner's report of Clair 2",
+        "`clair-scanner --report=report.json --threshold=Unknown IMAGE`",
+        "findings, also those that clair-scanner let pass; the image's name",
+    ),
+    Format(
+        "klar",
+        "Klar's report of Clair 2",
+        "`CLAIR_ADDR=CLAIR CLAIR_OUTPUT=Unknown JSON_OUTPUT=true klar IMAGE > report.json`",
+        "findings; it names no image, so send it with ?image=",
+    ),
 )
 
 

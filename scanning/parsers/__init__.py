@@ -6,9 +6,11 @@ from typing import Protocol
 
 from governance.findings.report import ScanReport, UnknownFormat
 from scanning.parsers import (
+    clair_scanner,
     cyclonedx,
     grype,
     harbor,
+    klar,
     syft,
     trivy,
     trivy_kubernetes,
@@ -42,6 +44,8 @@ PARSERS: tuple[Parser, ...] = (
     cyclonedx,
     syft,
     harbor,
+    clair_scanner,
+    klar,
 )
 
 

@@ -24,8 +24,6 @@ NOT_READ = {
     "aws_inspector2",
     "awssecurityhub",
     "azure_defender",
-    "clair",
-    "clair_klar",
     "clair_v4",
     "csaf",
     "cyclonedx_vex",
