@@ -102,6 +102,20 @@ FORMATS: tuple[Format, ...] = (
         "`CLAIR_ADDR=CLAIR CLAIR_OUTPUT=Unknown JSON_OUTPUT=true klar IMAGE > report.json`",
         "findings; it names no image, so send it with ?image=",
     ),
+    Format(
+        "clair",
+        "Clair 4: vulnerability report and index report",
+        "`clairctl report -o json IMAGE > report.json`, `curl "
+        "https://CLAIR/matcher/api/v1/vulnerability_report/DIGEST`",
+        "findings, all packages, the image's manifest digest and system; an index report is a package list and no scan",
+    ),
+    Format(
+        "quay",
+        "Quay's security report of a manifest; a layer of Clair 1",
+        '`curl -H "Authorization: Bearer TOKEN" '
+        '"https://QUAY/api/v1/repository/NAMESPACE/REPOSITORY/manifest/DIGEST/security?vulnerabilities=true"`',
+        "findings, all packages, the image's manifest digest",
+    ),
 )
 
 

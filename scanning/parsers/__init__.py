@@ -6,11 +6,13 @@ from typing import Protocol
 
 from governance.findings.report import ScanReport, UnknownFormat
 from scanning.parsers import (
+    clair,
     clair_scanner,
     cyclonedx,
     grype,
     harbor,
     klar,
+    quay,
     syft,
     trivy,
     trivy_kubernetes,
@@ -46,6 +48,8 @@ PARSERS: tuple[Parser, ...] = (
     harbor,
     clair_scanner,
     klar,
+    clair,
+    quay,
 )
 
 
