@@ -116,6 +116,13 @@ FORMATS: tuple[Format, ...] = (
         '"https://QUAY/api/v1/repository/NAMESPACE/REPOSITORY/manifest/DIGEST/security?vulnerabilities=true"`',
         "findings, all packages, the image's manifest digest",
     ),
+    Format(
+        "gitlab",
+        "GitLab's container-scanning report, also by Trivy's template",
+        '`trivy image --format template --template "@contrib/gitlab.tpl" -o gl-container-scanning-report.json'
+        " IMAGE`, in GitLab the artifact of the job `container_scanning`",
+        "findings by image, the image's name (its digest where the name has one), the scanner that GitLab ran",
+    ),
 )
 
 

@@ -9,6 +9,7 @@ from scanning.parsers import (
     clair,
     clair_scanner,
     cyclonedx,
+    gitlab,
     grype,
     harbor,
     klar,
@@ -50,6 +51,7 @@ PARSERS: tuple[Parser, ...] = (
     klar,
     clair,
     quay,
+    gitlab,
 )
 
 
