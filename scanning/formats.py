@@ -123,6 +123,13 @@ FORMATS: tuple[Format, ...] = (
         " IMAGE`, in GitLab the artifact of the job `container_scanning`",
         "findings by image, the image's name (its digest where the name has one), the scanner that GitLab ran",
     ),
+    Format(
+        "stackrox",
+        "StackRox (Red Hat ACS): Central's image, `roxctl image scan` as JSON or CSV",
+        '`roxctl image scan --image=IMAGE --output=json > report.json`, `curl -H "Authorization: Bearer '
+        'TOKEN" https://CENTRAL/v1/images/DIGEST`',
+        "findings; of Central's image also all packages, its digests, and what its users deferred or called false",
+    ),
 )
 
 

@@ -14,6 +14,7 @@ from scanning.parsers import (
     harbor,
     klar,
     quay,
+    stackrox,
     syft,
     trivy,
     trivy_kubernetes,
@@ -52,6 +53,7 @@ PARSERS: tuple[Parser, ...] = (
     clair,
     quay,
     gitlab,
+    stackrox,
 )
 
 

@@ -48,7 +48,6 @@ NOT_READ = {
     "snyk_issue_api",
     "spdx",
     "stackrox_check",
-    "stackrox_scan",
     "sysdig_cli",
     "sysdig_reports",
     "trivy_operator/clustercompliancereport.json",
