@@ -130,6 +130,13 @@ FORMATS: tuple[Format, ...] = (
         'TOKEN" https://CENTRAL/v1/images/DIGEST`',
         "findings; of Central's image also all packages, its digests, and what its users deferred or called false",
     ),
+    Format(
+        "stackrox-check",
+        "StackRox's policy checks of an image or a deployment, JSON or CSV",
+        "`roxctl image check --image=IMAGE --output=json > check.json`, `roxctl deployment check "
+        "--file=deployment.yaml --output=json`",
+        "violated policies: checks of the image, or a benchmark of the deployment",
+    ),
 )
 
 

@@ -15,6 +15,7 @@ from scanning.parsers import (
     klar,
     quay,
     stackrox,
+    stackrox_check,
     syft,
     trivy,
     trivy_kubernetes,
@@ -54,6 +55,7 @@ PARSERS: tuple[Parser, ...] = (
     quay,
     gitlab,
     stackrox,
+    stackrox_check,
 )
 
 

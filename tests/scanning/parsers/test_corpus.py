@@ -47,7 +47,6 @@ NOT_READ = {
     "snyk",
     "snyk_issue_api",
     "spdx",
-    "stackrox_check",
     "sysdig_cli",
     "sysdig_reports",
     "trivy_operator/clustercompliancereport.json",
