@@ -137,6 +137,12 @@ FORMATS: tuple[Format, ...] = (
         "--file=deployment.yaml --output=json`",
         "violated policies: checks of the image, or a benchmark of the deployment",
     ),
+    Format(
+        "deepfence",
+        "Deepfence ThreatMapper's table of vulnerabilities",
+        "in ThreatMapper's console: Vulnerabilities, a scan's results, export as CSV",
+        "findings by image, those masked in ThreatMapper as set aside",
+    ),
 )
 
 

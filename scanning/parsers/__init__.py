@@ -9,6 +9,7 @@ from scanning.parsers import (
     clair,
     clair_scanner,
     cyclonedx,
+    deepfence,
     gitlab,
     grype,
     harbor,
@@ -56,6 +57,7 @@ PARSERS: tuple[Parser, ...] = (
     gitlab,
     stackrox,
     stackrox_check,
+    deepfence,
 )
 
 

@@ -26,7 +26,6 @@ NOT_READ = {
     "azure_defender",
     "csaf",
     "cyclonedx_vex",
-    "deepfence",
     "docker_bench",
     "dockle",
     "gcloud_artifact_scan",
