@@ -60,8 +60,8 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "trivy-operator",
         "the operator's reports with findings, checks or an SBOM: bare, listed by kubectl, or from its webhook",
-        "`kubectl get vulnerabilityreports -A -o json`",
-        "findings, failed checks, secrets (where they lie) and components of each image",
+        "`kubectl get vulnerabilityreports -A -o json`, `kubectl get clustercompliancereports -o json`",
+        "findings, failed checks, secrets (where they lie) and components of each image; benchmarks of the cluster",
     ),
     Format(
         "grype",

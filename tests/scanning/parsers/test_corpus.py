@@ -48,7 +48,6 @@ NOT_READ = {
     "spdx",
     "sysdig_cli",
     "sysdig_reports",
-    "trivy_operator/clustercompliancereport.json",
     "trivy_operator_prometheus",
     "twistlock",
     "webhook_clair",
