@@ -143,6 +143,18 @@ FORMATS: tuple[Format, ...] = (
         "in ThreatMapper's console: Vulnerabilities, a scan's results, export as CSV",
         "findings by image, those masked in ThreatMapper as set aside",
     ),
+    Format(
+        "openreports",
+        "policy reports of Kubernetes: openreports.io and wgpolicyk8s.io",
+        "`kubectl get reports.openreports.io -A -o json`, `kubectl get policyreports -A -o json`",
+        "results of vulnerability scans as findings, all others as checks of the cluster",
+    ),
+    Format(
+        "trivy-operator-prometheus",
+        "Trivy Operator's metrics, as Prometheus answers a query",
+        '`curl "https://PROMETHEUS/api/v1/query?query=trivy_vulnerability_id"`',
+        "findings by image, secrets (where they lie), checks and compliance of the cluster",
+    ),
 )
 
 

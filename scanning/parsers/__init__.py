@@ -14,6 +14,7 @@ from scanning.parsers import (
     grype,
     harbor,
     klar,
+    openreports,
     quay,
     stackrox,
     stackrox_check,
@@ -22,6 +23,7 @@ from scanning.parsers import (
     trivy_kubernetes,
     trivy_legacy,
     trivy_operator,
+    trivy_operator_prometheus,
 )
 from scanning.parsers.document import Document
 
@@ -58,6 +60,8 @@ PARSERS: tuple[Parser, ...] = (
     stackrox,
     stackrox_check,
     deepfence,
+    openreports,
+    trivy_operator_prometheus,
 )
 
 
