@@ -84,6 +84,8 @@ class Reading:
         self.report = report
         self.distributions = report.distributions or {}
         self.scores = scores_of(report.enrichments or {})
+        # One vulnerability may stand at every package: it is read once, so that time and memory stay in proportion.
+        self.known: dict[str, Match] = {}
 
     def image(self) -> ImageFacts:
         """Return the manifest, which is never an index, and the distribution."""
@@ -135,13 +137,19 @@ class Reading:
 
     def match(self, package: PackageAt, key: str, vulnerability: Vulnerability) -> Match:
         """Return one match."""
+        if key not in self.known:
+            self.known[key] = self.read(key, vulnerability)
+        return msgspec.structs.replace(self.known[key], package=package)
+
+    def read(self, key: str, vulnerability: Vulnerability) -> Match:
+        """Return what the report says of a vulnerability, whatever the package."""
         links = text_of(vulnerability.links)
         advisory, aliases, title = named(text_of(vulnerability.name), links)
         issued = text_of(vulnerability.issued)
         word = text_of(vulnerability.normalized_severity)
         return Match(
             advisory=advisory,
-            package=package,
+            package=PackageAt(name=""),
             severity=severity_of(word),
             severity_word=text_of(vulnerability.severity) or word,
             fixed_version=fixed_in(text_of(vulnerability.fixed_in_version)),

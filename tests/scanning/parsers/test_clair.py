@@ -1,6 +1,8 @@
 import pytest
 
 from governance.findings.report import Kind, Outcome, Severity
+from scanning.parsers import clair
+from scanning.parsers.advisories import named
 from scanning.parsers.clair import family_of
 
 D2 = f"sha256:{'2' * 64}"
@@ -96,3 +98,12 @@ def test_an_odd_enrichment_says_nothing(read, sample, odd):
 )
 def test_the_package_database_tells_the_kind(database, family):
     assert family_of(database, "debian")[0] == family
+
+
+def test_a_vulnerability_at_every_package_is_read_once(read, sample, monkeypatch):
+    report = sample("clair/report.json")
+    report["package_vulnerabilities"] = {"10": ["8851"] * 1_000, "11": ["8851"] * 1_000}
+    calls = []
+    monkeypatch.setattr(clair, "named", lambda name, links: calls.append(name) or named(name, links))
+    assert read(report).entries == 2_000
+    assert calls == ["CVE-2099-0001"]
