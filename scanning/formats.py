@@ -60,8 +60,8 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "trivy-operator",
         "the operator's reports with findings, checks or an SBOM: bare, listed by kubectl, or from its webhook",
-        "`kubectl get vulnerabilityreports -A -o json`",
-        "findings, failed checks, secrets (where they lie) and components of each image",
+        "`kubectl get vulnerabilityreports -A -o json`, `kubectl get clustercompliancereports -o json`",
+        "findings, failed checks, secrets (where they lie) and components of each image; benchmarks of the cluster",
     ),
     Format(
         "grype",
@@ -80,6 +80,80 @@ FORMATS: tuple[Format, ...] = (
         "Syft JSON",
         "`syft IMAGE -o json > sbom.json`",
         "packages with their layers, the image's digests; a list of packages is no vulnerability scan",
+    ),
+    Format(
+        "harbor",
+        "Harbor's vulnerability report: by MIME type as the API answers, alone, or the security hub's list",
+        '`curl -u USER -H "X-Accept-Vulnerabilities: application/vnd.security.vulnerability.report; '
+        'version=1.1" '
+        "https://HARBOR/api/v2.0/projects/PROJECT/repositories/REPOSITORY/artifacts/DIGEST/additions/"
+        "vulnerabilities`",
+        "findings with the scanner that Harbor names, the image's digest (one image each of an index)",
+    ),
+    Format(
+        "clair-scanner",
+        "clair-scanner's report of Clair 2",
+        "`clair-scanner --report=report.json --threshold=Unknown IMAGE`",
+        "findings, also those that clair-scanner let pass; the image's name",
+    ),
+    Format(
+        "klar",
+        "Klar's report of Clair 2",
+        "`CLAIR_ADDR=CLAIR CLAIR_OUTPUT=Unknown JSON_OUTPUT=true klar IMAGE > report.json`",
+        "findings; it names no image, so send it with ?image=",
+    ),
+    Format(
+        "clair",
+        "Clair 4: vulnerability report and index report",
+        "`clairctl report -o json IMAGE > report.json`, `curl "
+        "https://CLAIR/matcher/api/v1/vulnerability_report/DIGEST`",
+        "findings, all packages, the image's manifest digest and system; an index report is a package list and no scan",
+    ),
+    Format(
+        "quay",
+        "Quay's security report of a manifest; a layer of Clair 1",
+        '`curl -H "Authorization: Bearer TOKEN" '
+        '"https://QUAY/api/v1/repository/NAMESPACE/REPOSITORY/manifest/DIGEST/security?vulnerabilities=true"`',
+        "findings, all packages, the image's manifest digest",
+    ),
+    Format(
+        "gitlab",
+        "GitLab's container-scanning report, also by Trivy's template",
+        '`trivy image --format template --template "@contrib/gitlab.tpl" -o gl-container-scanning-report.json'
+        " IMAGE`, in GitLab the artifact of the job `container_scanning`",
+        "findings by image, the image's name (its digest where the name has one), the scanner that GitLab ran",
+    ),
+    Format(
+        "stackrox",
+        "StackRox (Red Hat ACS): Central's image, `roxctl image scan` as JSON or CSV",
+        '`roxctl image scan --image=IMAGE --output=json > report.json`, `curl -H "Authorization: Bearer '
+        'TOKEN" https://CENTRAL/v1/images/DIGEST`',
+        "findings; of Central's image also all packages, its digests, and what its users deferred or called false",
+    ),
+    Format(
+        "stackrox-check",
+        "StackRox's policy checks of an image or a deployment, JSON or CSV",
+        "`roxctl image check --image=IMAGE --output=json > check.json`, `roxctl deployment check "
+        "--file=deployment.yaml --output=json`",
+        "violated policies: checks of the image, or a benchmark of the deployment",
+    ),
+    Format(
+        "deepfence",
+        "Deepfence ThreatMapper's table of vulnerabilities",
+        "in ThreatMapper's console: Vulnerabilities, a scan's results, export as CSV",
+        "findings by image, those masked in ThreatMapper as set aside",
+    ),
+    Format(
+        "openreports",
+        "policy reports of Kubernetes: openreports.io and wgpolicyk8s.io",
+        "`kubectl get reports.openreports.io -A -o json`, `kubectl get policyreports -A -o json`",
+        "results of vulnerability scans as findings, all others as checks of the cluster",
+    ),
+    Format(
+        "trivy-operator-prometheus",
+        "Trivy Operator's metrics, as Prometheus answers a query",
+        '`curl "https://PROMETHEUS/api/v1/query?query=trivy_vulnerability_id"`',
+        "findings by image, secrets (where they lie), checks and compliance of the cluster",
     ),
 )
 

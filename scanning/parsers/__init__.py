@@ -5,7 +5,26 @@ from __future__ import annotations
 from typing import Protocol
 
 from governance.findings.report import ScanReport, UnknownFormat
-from scanning.parsers import cyclonedx, grype, syft, trivy, trivy_kubernetes, trivy_legacy, trivy_operator
+from scanning.parsers import (
+    clair,
+    clair_scanner,
+    cyclonedx,
+    deepfence,
+    gitlab,
+    grype,
+    harbor,
+    klar,
+    openreports,
+    quay,
+    stackrox,
+    stackrox_check,
+    syft,
+    trivy,
+    trivy_kubernetes,
+    trivy_legacy,
+    trivy_operator,
+    trivy_operator_prometheus,
+)
 from scanning.parsers.document import Document
 
 
@@ -32,6 +51,17 @@ PARSERS: tuple[Parser, ...] = (
     grype,
     cyclonedx,
     syft,
+    harbor,
+    clair_scanner,
+    klar,
+    clair,
+    quay,
+    gitlab,
+    stackrox,
+    stackrox_check,
+    deepfence,
+    openreports,
+    trivy_operator_prometheus,
 )
 
 

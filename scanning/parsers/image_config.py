@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from scanning.parsers.scalars import time_text
@@ -64,3 +66,8 @@ def config_digest(image_id: str, repo_digests: tuple[str, ...]) -> str:
 def is_reference(name: str) -> bool:
     """Say whether it can be an image's name, not the path of an archive or a directory."""
     return bool(name) and name[0] not in "./~" and "\\" not in name and not name.lower().endswith(ARCHIVES)
+
+
+def with_algorithm(digest: str) -> str:
+    """Return a digest with its algorithm: some tools write the 64 hex digits of a SHA-256 alone."""
+    return f"sha256:{digest}" if re.fullmatch(r"[0-9a-fA-F]{64}", digest) else digest

@@ -7,10 +7,12 @@ The bare Kubernetes object, a list of them (bare, kubectl's, or grouped by resou
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 import msgspec
 
 from governance.findings.report import (
+    Benchmark,
     Check,
     ImageFacts,
     ImageScan,
@@ -24,9 +26,11 @@ from governance.findings.report import (
     severity_of,
 )
 from scanning.parsers import cyclonedx
+from scanning.parsers import trivy_operator_compliance as compliance
 from scanning.parsers.document import Document, Shape, check_amount, decode
 from scanning.parsers.packages import identify, split_purl
 from scanning.parsers.scalars import MAX_DESCRIPTION, moment, score_of
+from scanning.parsers.trivy_operator_compliance import Spec, Status
 from scanning.parsers.trivy_operator_model import Artifact, Body, CheckItem, Item, Named
 
 NAME = "trivy-operator"
@@ -38,12 +42,15 @@ CHECK_KINDS = {"ExposedSecretReport"} | {
     for scope in ("", "Cluster")
     for about in ("ConfigAudit", "RbacAssessment", "InfraAssessment")
 }
-KINDS = VULNERABILITY_KINDS | SBOM_KINDS | CHECK_KINDS
+BODY_KINDS = VULNERABILITY_KINDS | SBOM_KINDS | CHECK_KINDS
+KINDS = BODY_KINDS | {compliance.KIND}
 MAX_KIND, MAX_NAMED = 60, 5
 
 DECODER = msgspec.json.Decoder(Item | list[Item])
 GROUPED = msgspec.json.Decoder(dict[str, list[Item] | None])
 BODY = msgspec.json.Decoder(Body | None)
+SPEC = msgspec.json.Decoder(Spec | None)
+STATUS = msgspec.json.Decoder(Status | None)
 PEEK = msgspec.json.Decoder(dict[str, msgspec.Raw])
 PEEK_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -87,12 +94,14 @@ def parse(document: Document) -> ScanReport:
     if unread and not any(item.kind in KINDS for item in items):
         known = ", ".join(sorted(KINDS))
         raise ReportError(f"objects of kind {', '.join(unread)} are not read; send those of kind {known}")
-    found = [(item, body) for item in items if item.kind in KINDS if (body := decode(BODY, item.report))]
-    if items and not found:
+    found = [(item, body) for item in items if item.kind in BODY_KINDS if (body := decode(BODY, item.report))]
+    controls = [item for item in items if item.kind == compliance.KIND and not deleted]
+    if items and not found and not any(item.kind == compliance.KIND for item in items):
         raise ReportError("the object has no member `report`: send it as the operator wrote it")
     kept = [] if deleted else found
     check_amount(sum(len(body.vulnerabilities or ()) + len(body.checks or ()) for _, body in kept), "entries")
     scans = tuple(_scan(item, body) for item, body in kept)
+    benchmarks, looked_at = _benchmarks(controls)
     scanner = next((body.scanner for _, body in kept if body.scanner), Named())
     notes = ["the operator deleted a report; which one, the message does not say reliably"] if deleted else []
     notes += [f"objects of kind {', '.join(unread)} are not read"] if unread else []
@@ -101,8 +110,9 @@ def parse(document: Document) -> ScanReport:
         scanner="trivy",
         scanner_version=scanner.version or "",
         images=scans,
-        kind=_kind({item.kind for item, _ in kept}),
-        scanned_at=max(filter(None, (moment(body.updated) for _, body in kept)), default=None),
+        kind=_kind({item.kind for item, _ in kept} | {item.kind for item in controls}),
+        benchmarks=benchmarks,
+        scanned_at=max(filter(None, (*looked_at, *(moment(body.updated) for _, body in kept))), default=None),
         entries=sum(len(scan.matches) for scan in scans),
         notes=tuple(notes),
     )
@@ -118,6 +128,16 @@ def _items(document: Document) -> tuple[list[Item], bool]:
     if top.items is not None:
         return top.items, False
     return [top.operator_object or top], top.verb == "delete"
+
+
+def _benchmarks(items: list[Item]) -> tuple[tuple[Benchmark, ...], list[datetime | None]]:
+    """Return the cluster's benchmarks, and when each was looked at."""
+    found = [
+        (decode(SPEC, item.spec) or Spec(), decode(STATUS, item.status) or Status(), item.metadata or Named())
+        for item in items
+    ]
+    benchmarks = tuple(compliance.benchmark_of(spec, status, named.name or "") for spec, status, named in found)
+    return benchmarks, [moment(status.update_timestamp) for _, status, _ in found]
 
 
 def _kind(kinds: set[str | None]) -> Kind:

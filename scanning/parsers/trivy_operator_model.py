@@ -79,6 +79,8 @@ class Item(msgspec.Struct, gc=False, rename="camel"):
     kind: str | None = None
     metadata: Named | None = None
     report: msgspec.Raw = msgspec.Raw(b"null")
+    spec: msgspec.Raw = msgspec.Raw(b"null")
+    status: msgspec.Raw = msgspec.Raw(b"null")
     verb: str | None = None
     operator_object: Item | None = None
     items: list[Item] | None = None

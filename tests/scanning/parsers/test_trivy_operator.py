@@ -96,11 +96,11 @@ def test_repeated_properties_that_the_operator_joined_are_parted(read):
 
 
 def test_kinds_that_are_not_read_are_named(read, sample):
-    compliance = {"apiVersion": "aquasecurity.github.io/v1alpha1", "kind": "ClusterComplianceReport", "status": {}}
-    with pytest.raises(ReportError, match=r"kind 'ClusterComplianceReport' are not read; send those of kind .*Sbom"):
-        read(compliance)
-    mixed = read([*sample("trivy_operator/list.json"), compliance | {"report": 7}])
-    assert (mixed.entries, mixed.notes) == (1, ("objects of kind 'ClusterComplianceReport' are not read",))
+    other = {"apiVersion": "aquasecurity.github.io/v1alpha1", "kind": "CISKubeBenchReport", "status": {}}
+    with pytest.raises(ReportError, match=r"kind 'CISKubeBenchReport' are not read; send those of kind .*Sbom"):
+        read(other)
+    mixed = read([*sample("trivy_operator/list.json"), other | {"report": 7}])
+    assert (mixed.entries, mixed.notes) == (1, ("objects of kind 'CISKubeBenchReport' are not read",))
 
 
 def test_an_object_without_its_report_is_refused(read, sample):
@@ -108,3 +108,32 @@ def test_an_object_without_its_report_is_refused(read, sample):
     del report["report"]
     with pytest.raises(ReportError, match="no member `report`"):
         read(report)
+
+
+def test_compliance_is_a_benchmark_of_the_cluster_each(read):
+    report = read("trivy_operator/compliance.json")
+    assert (report.kind, report.images, report.entries) == (Kind.COMPLIANCE, (), 0)
+    assert [(one.subject, one.name, one.title) for one in report.benchmarks] == [
+        ("cluster", "", "Invented benchmark 1.0"),
+        ("cluster", "", "Invented guide 2.0"),
+        ("cluster", "", "old"),
+    ]
+    assert report.scanned_at.hour == 10
+
+
+def test_a_control_is_counted_or_told_by_object(read):
+    counted, told, old = read("trivy_operator/compliance.json").benchmarks
+    assert [check.result for check in counted.checks] == [Result.PASS, Result.FAIL, Result.INFO]
+    assert [(check.id, check.result, check.target) for check in told.checks] == [
+        ("1.1", Result.FAIL, "Deployment/shop/api"),
+        ("1.1", Result.PASS, "Deployment/shop/web"),
+        ("1.2", Result.FAIL, ""),
+    ]
+    assert [check.result for check in old.checks] == [Result.PASS, Result.FAIL]
+    assert (told.checks[0].kind, told.checks[0].severity) == ("benchmark", Severity.HIGH)
+
+
+def test_a_deleted_benchmark_says_nothing(read, sample):
+    (first, *_) = sample("trivy_operator/compliance.json")["items"]
+    report = read({"verb": "delete", "operatorObject": first})
+    assert (report.kind, report.benchmarks) == (Kind.EVENT, ())
