@@ -19,6 +19,7 @@ from governance.images.identity import (
     Resolved,
     image_at,
     lock,
+    lock_images,
     read_digests,
     read_references,
     record_digests,
@@ -119,6 +120,9 @@ def facts_of(image: ImageFacts, report: ScanReport, arrival: Arrival, at: dateti
 
 def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival) -> Recorded:
     found = resolve(facts)
+    if found.identified_by in ("tag", "reference"):
+        # What a digest names is locked already.
+        lock_images([found.image])
     details = contents(scan.matches, scan.suppressed, scan.packages, scan.image.diff_ids)
     before = _before(found.image, (report.scanner, arrival.stage, len(scan.image.diff_ids)), details, facts)
     if facts.team is not None and before.owners and facts.team not in before.owners:
@@ -205,7 +209,7 @@ SELECT image.owners, CASE WHEN cardinality(image.failed_stages) > 0 THEN 'failed
       AND tag.image_id = image.id AND tag.until IS NULL AND tag.since <= %(at)s),
   EXISTS (SELECT FROM findings_scan WHERE named = ANY(%(names)s::text[]) AND named <> '' AND image_id <> image.id)
     OR EXISTS (SELECT FROM images_image WHERE placeholder = ANY(%(names)s::text[]))
-FROM images_image image WHERE image.id = %(image)s FOR NO KEY UPDATE
+FROM images_image image WHERE image.id = %(image)s
 """
 
 
@@ -306,6 +310,7 @@ def _adopt(image: int, tags: Sequence[Reference]) -> bool:
                 merge_into(image, holder.pk, f"the tag {tag.familiar} pointed to it")
                 left.discard(holder.pk)
         if left:
+            lock_images(left)
             choose_current(left)
             refresh(left)
     return adopted

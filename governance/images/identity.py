@@ -7,7 +7,7 @@ and that do not contradict each other (another config digest, another platform) 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -98,6 +98,12 @@ def lock(facts: Sequence[Facts]) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key", [keys])
 
 
+def lock_images(images: Iterable[int]) -> None:
+    """Let no other transaction change these images' scans and counters until this one ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK, [sorted(images)])
+
+
 CANDIDATES = """
 WITH fact AS (
     SELECT id, 'config' AS kind, config_digest AS digest FROM images_image WHERE config_digest = ANY(%(digests)s)
@@ -107,14 +113,19 @@ WITH fact AS (
     SELECT id, 'reference', NULL FROM images_image WHERE placeholder = ANY(%(placeholders)s)
 )
 SELECT image.id, image.config_digest, image.os, image.architecture, image.variant, image.placeholder,
-       fact.kind, fact.digest
+       fact.kind, fact.digest, image.merged_into_id IS NOT NULL
 FROM fact JOIN images_image image ON image.id = fact.id
-ORDER BY image.id
+ORDER BY image.id FOR NO KEY UPDATE OF image
 """
+LOCK = "SELECT FROM images_image WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 
 
 def candidates(facts: Facts) -> dict[int, Record]:
-    """Every record that any fact of the report names."""
+    """Every record that any fact of the report names, locked: two reports may know one image by different facts.
+
+    The lock comes before anything else is read of the image, because a statement that waits for a lock still sees
+    the other rows as they were when it began.
+    """
     found: dict[int, Record] = {}
     arguments: dict[str, Any] = {
         "digests": [pack_digest(word) for word in facts.all_digests],
@@ -122,7 +133,12 @@ def candidates(facts: Facts) -> dict[int, Record]:
     }
     with connection.cursor() as cursor:
         cursor.execute(CANDIDATES, arguments)
-        for pk, config, system, architecture, variant, placeholder, kind, digest in cursor.fetchall():
+        rows = cursor.fetchall()
+        if any(row[-1] for row in rows):
+            # Merged into another record while this statement waited: look again.
+            cursor.execute(CANDIDATES, arguments)
+            rows = cursor.fetchall()
+        for pk, config, system, architecture, variant, placeholder, kind, digest, _ in rows:
             known = unpack_digest(config) if config else ""
             record = found.setdefault(pk, Record(pk, known, system, architecture, variant, placeholder or ""))
             record.via[unpack_digest(digest) if digest else placeholder] = kind

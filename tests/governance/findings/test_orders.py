@@ -21,7 +21,7 @@ from scanning.models import Delivery
 from tests.make import deliver, digest_of, make_body, make_grype, make_report, make_vulnerability
 
 EXAMPLES = settings(
-    max_examples=100,
+    max_examples=40,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
@@ -232,7 +232,7 @@ def rows() -> dict[str, list[Any]]:
 
 
 @pytest.mark.django_db(transaction=True)
-@settings(EXAMPLES, max_examples=20)
+@settings(EXAMPLES, max_examples=10)
 @given(SCANS)
 def test_scans_that_are_read_at_once_end_as_if_read_one_by_one(scans: list[Told]) -> None:
     with from_nothing():
