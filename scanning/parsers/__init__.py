@@ -6,14 +6,22 @@ from typing import Protocol
 
 from governance.findings.report import ScanReport, UnknownFormat
 from scanning.parsers import (
+    azure_defender,
     clair,
     clair_scanner,
     cyclonedx,
     deepfence,
+    docker_bench,
+    dockle,
     gitlab,
     grype,
+    hadolint,
     harbor,
     klar,
+    kube_bench,
+    kube_hunter,
+    kubescape,
+    neuvector_compliance,
     openreports,
     quay,
     stackrox,
@@ -62,6 +70,14 @@ PARSERS: tuple[Parser, ...] = (
     deepfence,
     openreports,
     trivy_operator_prometheus,
+    docker_bench,
+    kube_bench,
+    dockle,
+    hadolint,
+    kubescape,
+    kube_hunter,
+    neuvector_compliance,
+    azure_defender,
 )
 
 

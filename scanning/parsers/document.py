@@ -76,6 +76,10 @@ class Document:
         """Return the members of the object that is the member `name`, undecoded; {} if it is none."""
         return members_of(self.members.get(name))
 
+    def first_of(self, name: str) -> dict[str, msgspec.Raw]:
+        """Return the members of the first element of the list that is the member `name`; {} if there is none."""
+        return first_of(self.members.get(name))
+
     def describe(self) -> str:
         """Say in a few words what the document looks like, for the sender of an unknown one."""
         if self.shape == Shape.OBJECT:
@@ -121,6 +125,7 @@ def decode[Shaped](decoder: msgspec.json.Decoder[Shaped], body: bytes | msgspec.
 
 
 PEEK = msgspec.json.Decoder(dict[str, msgspec.Raw])
+PEEK_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def members_of(raw: msgspec.Raw | None) -> dict[str, msgspec.Raw]:
@@ -129,6 +134,15 @@ def members_of(raw: msgspec.Raw | None) -> dict[str, msgspec.Raw]:
         return {} if raw is None else PEEK.decode(raw)
     except (msgspec.DecodeError, RecursionError):
         return {}
+
+
+def first_of(raw: msgspec.Raw | None) -> dict[str, msgspec.Raw]:
+    """Return the undecoded members of an undecoded list's first element; {} for anything else. Never raises."""
+    try:
+        listed = [] if raw is None else PEEK_LIST.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return {}
+    return members_of(listed[0]) if listed else {}
 
 
 def check_amount(amount: int, what: str) -> None:
