@@ -13,6 +13,7 @@ from governance.findings.models import CheckResult, Scan
 from governance.findings.report import ImageFacts, ImageScan, Kind, Outcome, ScanReport
 from governance.findings.sets import Contents, contents, store_finding_set, store_package_set
 from governance.findings.state import choose_current, refresh
+from governance.images.claims import queue
 from governance.images.clean import clean_digest, clean_int, clean_scan_time, clean_text, clean_time
 from governance.images.identity import (
     Facts,
@@ -27,9 +28,11 @@ from governance.images.identity import (
 )
 from governance.images.layers import store_layers
 from governance.images.merge import merge_into
-from governance.images.models import Image
+from governance.images.models import Image, LineageWork
 from governance.images.names import NotYours, Sighting, observe_tag, place, rename, repositories
 from governance.images.reference import Reference
+
+LAYERS = LineageWork.Spread.LAYERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One image of the report as it is now known. `is_news`: no scan of any image ever found just that."""
+    """One image of the report as it is now known. `is_news`: it may concern other images, too."""
 
     image: int
     scan: int
@@ -156,7 +159,7 @@ def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival)
             choose_current([found.image])
         refresh([found.image])
     _store_checks(pk, scan)
-    return Recorded(found.image, pk, before.finding_set is None)
+    return Recorded(found.image, pk, before.finding_set is None or before.relates)
 
 
 def _claim(facts: Facts) -> None:
@@ -181,6 +184,7 @@ class Before:
     named: bool  # scans elsewhere, or a record, that only one of the report's names led to
 
     tag: int | None = None
+    relates: bool = False  # the report adds something that its base, or whose base it is, may rest on
 
     def is_same(self, row: dict[str, Any]) -> bool:
         """A newer scan of the same key that saw exactly the same: counters and state stay as they are."""
@@ -246,9 +250,14 @@ def _identify(found: Resolved, image: ImageFacts, facts: Facts, before: Before) 
     """Write down what the report adds to the identity; True if anything changed that the counters rest on."""
     if found.merged:
         _move_scans(found.image, found.merged)
-    record_digests(found.image, facts, found.known_digests)
-    if not before.details or found.created:
+    news = record_digests(found.image, facts, found.known_digests)
+    described = not before.details or found.created
+    if described:
         _describe(found.image, image)
+    if described or news or not before.placed or found.merged:
+        # Its base, and whose base it is, follow after the report (`lineage.settle_lineage`).
+        queue([found.image], LAYERS if described or found.merged else LineageWork.Spread.CLAIMS)
+        before.relates = True
     if before.placed and not found.created:
         return bool(found.merged)
     by_name = repositories(facts.references, facts.team, facts.is_demo)

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from governance.findings.models import Remerge, Scan
 from governance.findings.sets import RANK, recount_groups
 from governance.findings.witnesses import Testimony, union_set
+from governance.images.lineage import settle_lineage
 
 # Number of the advisory lock of whoever counts changed groups again.
 SETTLE_LOCK = 0x70775F73657474
@@ -121,17 +122,22 @@ def _summary(image: int, scans: list[tuple]) -> dict[str, Any]:  # type: ignore[
 
 
 def settle(most: int = 50) -> None:
-    """Where alias groups changed, count their sets again, then merge their images' findings again.
+    """Where alias groups changed, count their sets again, then merge their images' findings again; find images' bases.
 
     Called after each report and now and then; costs one look where there is nothing to do.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM findings_regroup), EXISTS (SELECT FROM findings_remerge)")
-        regroup, remerge = cursor.fetchone()
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM findings_regroup), EXISTS (SELECT FROM findings_remerge),"
+            " EXISTS (SELECT FROM images_lineagework)"
+        )
+        regroup, remerge, lineage = cursor.fetchone()
     if regroup:
         settle_groups()
     if regroup or remerge:
         settle_merges(most)
+    if lineage:
+        settle_lineage(20 * most)
 
 
 def settle_groups() -> None:

@@ -286,13 +286,16 @@ def _create(facts: Facts, placeholder: str | None) -> int:
         return int(cursor.fetchone()[0])
 
 
-def record_digests(image: int, facts: Facts, known: frozenset[str]) -> None:
-    """Write down every digest that names the image; one that names two different images is an index."""
+def record_digests(image: int, facts: Facts, known: frozenset[str]) -> bool:
+    """Write down every digest that names the image; one that names two different images is an index.
+
+    True if one of them was not known as such before.
+    """
     words = {facts.manifest: Manifest.Kind.MANIFEST} if facts.manifest else {}
     words |= {word: Manifest.Kind.UNKNOWN for word in facts.digests if word not in words and word != facts.config}
     new = {word: kind for word, kind in words.items() if word not in known or kind == Manifest.Kind.MANIFEST}
     if not new:
-        return
+        return False
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO images_manifest (digest, image_id, kind, source, first_seen)"
@@ -306,6 +309,7 @@ def record_digests(image: int, facts: Facts, known: frozenset[str]) -> None:
             " (SELECT digest FROM images_manifest WHERE digest = ANY(%s) GROUP BY digest HAVING count(*) > 1)",
             [[pack_digest(word) for word in new]],
         )
+    return True
 
 
 def read_references(texts: Sequence[str]) -> tuple[Reference, ...]:

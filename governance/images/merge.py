@@ -14,7 +14,13 @@ MOVES = (
        (SELECT repository_id FROM images_placement WHERE image_id = %(into)s)""",
     "UPDATE images_tag SET image_id = %(into)s WHERE image_id = %(gone)s",
     "UPDATE images_event SET image_id = %(into)s WHERE image_id = %(gone)s",
+    """UPDATE images_baseedge moved SET image_id = %(into)s WHERE image_id = %(gone)s AND NOT EXISTS (
+       SELECT FROM images_baseedge kept WHERE kept.image_id = %(into)s AND kept.rung = moved.rung
+          AND kept.name = moved.name AND kept.digest IS NOT DISTINCT FROM moved.digest)""",
+    "UPDATE images_baseedge SET base_id = %(into)s WHERE base_id = %(gone)s",
+    "UPDATE images_image SET base_id = NULLIF(%(into)s, id) WHERE base_id = %(gone)s",
     "UPDATE images_image SET merged_into_id = %(into)s WHERE merged_into_id = %(gone)s",
+    "DELETE FROM images_baseedge WHERE image_id = %(gone)s",
     "DELETE FROM images_manifest WHERE image_id = %(gone)s",
     "DELETE FROM images_placement WHERE image_id = %(gone)s",
 )
@@ -39,6 +45,7 @@ def merge_into(into: int, gone: int, reason: str) -> None:
     goes.merged_into_id = into
     goes.config_digest = goes.placeholder = None
     goes.finding_set_id = goes.package_set_id = None
+    goes.base_id, goes.base_rung, goes.base_name = None, 0, ""
     goes.owners = []
     goes.save()
     stays.save()

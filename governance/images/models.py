@@ -113,6 +113,14 @@ class Image(models.Model):
     distro_version = models.CharField(max_length=60, blank=True)
     end_of_life = models.BooleanField(null=True)
 
+    # What it was built on: the nearest known image below it (see lineage.py), how that is known (BaseEdge.Rung, 0 for
+    # nobody knows) and whether layers or a person vouch for it. `base_name` is the direct base where that is a name
+    # only; then `base`, if set, is an ancestor further down.
+    base = models.ForeignKey("self", models.SET_NULL, null=True, related_name="children")
+    base_rung = models.SmallIntegerField(db_default=0, default=0)
+    base_is_sure = models.BooleanField(db_default=False, default=False)
+    base_name = models.CharField(max_length=400, blank=True, db_default="", default="")
+
     reference = models.CharField(max_length=400, blank=True)
     repository = models.ForeignKey(Repository, models.SET_NULL, null=True, related_name="images")
     owners = ArrayField(models.BigIntegerField(), default=list)
@@ -248,3 +256,73 @@ class Event(models.Model):
     at = models.DateTimeField(db_default=Now())
     kind = models.CharField(max_length=12, choices=Kind)
     text = models.CharField(max_length=500)
+
+
+class BaseEdge(models.Model):
+    """One statement that an image was built on another: who says so, what exactly, and whether its content agrees.
+
+    What layers prove is no row: it follows from the trie at any time. The best of both is `Image.base` (`lineage.py`).
+    """
+
+    class Rung(models.IntegerChoices):
+        """The ladder of evidence, the best highest. A person's correction outranks all."""
+
+        LAYERS = 10, "Layer prefix"
+        LABEL = 20, "Image label"
+        DECLARED = 30, "Declared by CI"
+        ANNOTATION = 40, "OCI annotation"
+        PROVENANCE = 50, "Build provenance"
+        SIGNED = 60, "Signed provenance"
+        CORRECTION = 70, "Stated by a person"
+
+    class Agreement(models.TextChoices):
+        """What the layers say of the statement."""
+
+        CONFIRMED = "confirmed", "Confirmed by layers"
+        OPEN = "open", "Not to be confirmed"
+        CONTRADICTED = "contradicted", "Contradicted by layers"
+
+    image = models.ForeignKey(Image, models.CASCADE, related_name="base_edges", db_index=False)
+    rung = models.SmallIntegerField(choices=Rung)
+    # As stated: `registry/repository[:tag]`, and the digest of whatever kind; both empty: built on nothing.
+    name = models.CharField(max_length=400, blank=True)
+    digest = DigestField(max_length=65, null=True)
+    # Where it was read, or who stated it.
+    source = models.CharField(max_length=200)
+    stated_at = models.DateTimeField()
+    reason = models.CharField(max_length=500, blank=True)
+    revoked_at = models.DateTimeField(null=True)
+    # The known image that it names, as far as it could be found.
+    base = models.ForeignKey(Image, models.SET_NULL, null=True, related_name="+")
+    agreement = models.CharField(max_length=12, choices=Agreement, default=Agreement.OPEN)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["image", "rung", "name", "digest"], name="one_base_edge", nulls_distinct=False
+            )
+        ]
+        indexes = [
+            models.Index(fields=["name"], name="base_edge_name", condition=~models.Q(name="")),
+            models.Index(fields=["digest"], name="base_edge_digest", condition=models.Q(digest__isnull=False)),
+        ]
+
+
+class LineageWork(models.Model):
+    """An image whose base has to be found anew, and whose arrival may concern others."""
+
+    class Spread(models.IntegerChoices):
+        """Whom else it concerns."""
+
+        NOBODY = 0, "Itself alone"
+        CLAIMS = 1, "Images that are said to be built on it"
+        LAYERS = 2, "Those, and every image on its layers"
+
+    image = models.OneToOneField(Image, models.CASCADE, related_name="+")
+    spread = models.SmallIntegerField(choices=Spread, default=Spread.NOBODY)
+
+
+class SplitWork(models.Model):
+    """An image whose findings have to be split anew into inherited and own ones."""
+
+    image = models.OneToOneField(Image, models.CASCADE, related_name="+")
