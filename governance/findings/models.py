@@ -123,6 +123,47 @@ class FindingSet(models.Model):
         ]
 
 
+class FindingSplit(models.Model):
+    """A finding set without what its base has, too: the sorted ids of its own findings, counters beside them.
+
+    Compared with the base's set, or, where the base was never assessed, by the layer that brought the package.
+    """
+
+    class How(models.TextChoices):
+        """What was compared."""
+
+        SETS = "sets", "With the base's findings of the same scanners"
+        MIXED = "mixed", "With the base's findings, which not all of the scanners looked at"
+        LAYERS = "layers", "By the layer of each package"
+
+    finding_set = models.ForeignKey(FindingSet, models.CASCADE, related_name="+", db_index=False)
+    base_set = models.ForeignKey(FindingSet, models.CASCADE, null=True, related_name="+")
+    package_set = models.ForeignKey("PackageSet", models.CASCADE, null=True, related_name="+", db_index=False)
+    depth = models.SmallIntegerField(default=0)
+    how = models.CharField(max_length=6, choices=How)
+    own = ArrayField(models.IntegerField())
+    critical = models.IntegerField(default=0)
+    high = models.IntegerField(default=0)
+    medium = models.IntegerField(default=0)
+    low = models.IntegerField(default=0)
+    unknown = models.IntegerField(default=0)
+    fixable = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["finding_set", "base_set", "package_set", "depth", "how"],
+                name="one_split",
+                nulls_distinct=False,
+            )
+        ]
+
+    @property
+    def findings_total(self) -> int:
+        """All own findings that count."""
+        return self.critical + self.high + self.medium + self.low + self.unknown
+
+
 class PackageSet(models.Model):
     """The packages of an image: sorted package ids for search, and where each lies.
 

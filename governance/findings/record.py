@@ -159,7 +159,7 @@ def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival)
             choose_current([found.image])
         refresh([found.image])
     _store_checks(pk, scan)
-    return Recorded(found.image, pk, before.finding_set is None or before.relates)
+    return Recorded(found.image, pk, not same or before.finding_set is None or before.relates)
 
 
 def _claim(facts: Facts) -> None:

@@ -195,11 +195,20 @@ WHERE scan.is_current AND scan.outcome = 'assessed' AND scan.image_id IN (
 GROUP BY scan.image_id HAVING count(DISTINCT scan.finding_set_id) > 1
 ON CONFLICT DO NOTHING
 """
+RESPLIT = """
+INSERT INTO images_splitwork (image_id)
+SELECT image.id FROM images_image image JOIN findings_findingset s ON s.id = image.finding_set_id
+WHERE image.split_id IS NOT NULL AND s.findings &&
+    ARRAY(SELECT f.id FROM findings_finding f JOIN findings_advisory a ON a.id = f.advisory_id
+           WHERE a.vulnerability_id = ANY(%(groups)s))
+ON CONFLICT DO NOTHING
+"""
 
 
 def recount_groups(groups: set[int]) -> None:
     """Alias groups changed: count every set and image that holds one of their findings again."""
     with connection.cursor() as cursor:
+        cursor.execute(RESPLIT, {"groups": list(groups)})
         cursor.execute(REMERGE, {"groups": list(groups)})
         cursor.execute(RECOUNT, {"groups": list(groups)})
         cursor.execute(CARRY, {"groups": list(groups)})

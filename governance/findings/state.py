@@ -13,6 +13,7 @@ from django.db import connection, transaction
 
 from governance.findings.models import Remerge, Scan
 from governance.findings.sets import RANK, recount_groups
+from governance.findings.split import settle_splits
 from governance.findings.witnesses import Testimony, union_set
 from governance.images.lineage import settle_lineage
 
@@ -78,6 +79,12 @@ FROM (SELECT %(image)s::bigint AS image, %(finding_set)s::bigint AS finding_set,
 LEFT JOIN findings_findingset s ON s.id = fact.finding_set
 WHERE image.id = fact.image
 """
+RESPLIT = """
+INSERT INTO images_splitwork (image_id)
+SELECT id FROM images_image WHERE id = ANY(%s) AND base_id IS NOT NULL
+UNION SELECT id FROM images_image WHERE base_id = ANY(%s) AND merged_into_id IS NULL
+ON CONFLICT DO NOTHING
+"""
 
 
 def refresh(images: Iterable[int]) -> None:
@@ -90,6 +97,8 @@ def refresh(images: Iterable[int]) -> None:
             rows[row[0]].append(row[1:])
         for image in ids:
             cursor.execute(APPLY, _summary(image, rows[image]))
+        # What the image has of its base, and what is built on it has of the image, follows (`split.settle_splits`).
+        cursor.execute(RESPLIT, [ids, ids])
 
 
 def _summary(image: int, scans: list[tuple]) -> dict[str, Any]:  # type: ignore[type-arg]
@@ -129,15 +138,17 @@ def settle(most: int = 50) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM findings_regroup), EXISTS (SELECT FROM findings_remerge),"
-            " EXISTS (SELECT FROM images_lineagework)"
+            " EXISTS (SELECT FROM images_lineagework), EXISTS (SELECT FROM images_splitwork)"
         )
-        regroup, remerge, lineage = cursor.fetchone()
+        regroup, remerge, lineage, split = cursor.fetchone()
     if regroup:
         settle_groups()
     if regroup or remerge:
         settle_merges(most)
     if lineage:
         settle_lineage(20 * most)
+    if regroup or remerge or lineage or split:
+        settle_splits(20 * most)
 
 
 def settle_groups() -> None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -53,7 +54,7 @@ def record_claims(image: int, claims: Iterable[Claim], at: datetime) -> None:
         rows[int(claim.rung), name, digest] = clean_text(claim.source, 200)
     if not rows:
         return
-    values = {
+    values: dict[str, Any] = {
         "image": image,
         "at": at,
         "rungs": [rung for rung, _, _ in rows],

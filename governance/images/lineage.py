@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -126,7 +127,7 @@ def judged_claims(images: Sequence[int]) -> dict[int, list[Judged]]:
         for image, pk, rung, name, has_digest, layers in rows:
             found[image].append(judge(Judged(pk, rung, name, has_digest), layers, meant.get(pk, [])))
         claims = [claim for several in found.values() for claim in several]
-        values = {
+        values: dict[str, Any] = {
             "ids": [claim.id for claim in claims],
             "bases": [claim.base for claim in claims],
             "agreements": [str(claim.agreement) for claim in claims],
@@ -159,7 +160,7 @@ def relate(images: Sequence[int]) -> None:
     """Find the base of each of these images anew; those whose base changed are put in line for the split."""
     below, claims = nearest(images), judged_claims(images)
     answers = [choose(claims.get(image, []), below.get(image)) for image in images]
-    values = {
+    values: dict[str, Any] = {
         "images": list(images),
         "bases": [answer.base for answer in answers],
         "rungs": [int(answer.rung) for answer in answers],

@@ -120,6 +120,8 @@ class Image(models.Model):
     base_rung = models.SmallIntegerField(db_default=0, default=0)
     base_is_sure = models.BooleanField(db_default=False, default=False)
     base_name = models.CharField(max_length=400, blank=True, db_default="", default="")
+    # Its findings without the base's; null where no base is known, or nothing to compare with.
+    split = models.ForeignKey("findings.FindingSplit", models.SET_NULL, null=True, related_name="images")
 
     reference = models.CharField(max_length=400, blank=True)
     repository = models.ForeignKey(Repository, models.SET_NULL, null=True, related_name="images")

@@ -1,4 +1,4 @@
-"""What an image was built on: 100 build trees whose truth is known, told in any order, with right and wrong evidence."""
+"""What an image was built on: 100 build trees of known truth, told in any order, with right and wrong evidence."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ def truth(one: Build) -> tuple[str | None, bool]:
     below = one.parent
     while below and not (below.known and one.layers[: len(below.layers)] == below.layers):
         below = below.parent
-    if claimed and not (below is one.parent):
+    if claimed and below is not one.parent:
         return one.parent.reference, False
     return (below.reference, True) if below else (None, False)
 
