@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from governance.environment import database, env_bool, env_int, env_list, env_secret
+from governance.web.addresses import Allowed
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -227,6 +228,20 @@ SWEEP_SECONDS = env_int("SWEEP_SECONDS", 2, 1)
 STALE_DAYS = env_int("STALE_DAYS", 14, 1)
 # Whose severity and fix are shown where several scanners report the same; the others follow by name.
 SCANNER_ORDER = env_list("SCANNER_ORDER", "trivy,grype,clair,anchore,twistlock,aqua")
+# Hosts beside the public internet that Portwarden may call itself: host, host:port or network, comma separated.
+try:
+    OUTBOUND_ALLOWED_HOSTS = Allowed.of(env_list("OUTBOUND_ALLOWED_HOSTS", ""))
+except ValueError as error:
+    raise ImproperlyConfigured(f"OUTBOUND_ALLOWED_HOSTS: {error}") from error
+# File with certificates of authorities that are trusted beside the system's.
+OUTBOUND_CA_FILE = os.environ.get("OUTBOUND_CA_FILE", "")
+if OUTBOUND_CA_FILE and not Path(OUTBOUND_CA_FILE).is_file():
+    raise ImproperlyConfigured(f"OUTBOUND_CA_FILE: there is no file {OUTBOUND_CA_FILE}")
+# http(s)://user:password@host:port of the proxy that outgoing requests take, and the hosts or domains that need none.
+OUTBOUND_PROXY = env_secret("OUTBOUND_PROXY")
+if OUTBOUND_PROXY and urlsplit(OUTBOUND_PROXY).scheme not in ("http", "https"):
+    raise ImproperlyConfigured("OUTBOUND_PROXY must begin with http:// or https://")
+OUTBOUND_NO_PROXY = env_list("OUTBOUND_NO_PROXY", "")
 # For fault tests only: `point:kill`, `point:raise` or `point:sleep=SECONDS`, comma separated.
 FAILPOINTS = os.environ.get("PW_FAILPOINT", "")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20

@@ -61,6 +61,25 @@ def test_parsers_are_pure() -> None:
         assert not impure, f"{path.name} imports {impure}"
 
 
+def test_there_is_one_way_out() -> None:
+    network = [
+        "requests",
+        "httpx",
+        "httpcore",
+        "aiohttp",
+        "urllib3",
+        "urllib.request",
+        "http.client",
+        "smtplib",
+        "socket",
+    ]
+    doors = {"governance/web/outbound.py", "governance/web/connections.py", "governance/web/addresses.py"}
+    for path in OURS:
+        name = path.relative_to(ROOT).as_posix()
+        if name not in doors and not name.startswith("governance/local/"):
+            assert not [found for found in imports(path) if within(found, network)], name
+
+
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_files_stay_readable(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 400
