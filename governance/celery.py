@@ -27,5 +27,5 @@ app.conf.beat_schedule = {
         "options": {"expires": 30},
     },
     "prune bodies": {"task": "scanning.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
-    "mark stale scans": {"task": "scanning.tasks.mark_stale", "schedule": 3600.0, "options": {"expires": 3600}},
+    "follow the clock": {"task": "scanning.tasks.follow_clock", "schedule": 900.0, "options": {"expires": 900}},
 }

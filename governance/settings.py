@@ -224,8 +224,13 @@ BODY_DAYS = env_int("BODY_DAYS", 30, 1)
 WORKER_MEMORY_MB = env_int("WORKER_MEMORY_MB", 2_048, 256)
 # Seconds between two looks at the database for work nobody was told of.
 SWEEP_SECONDS = env_int("SWEEP_SECONDS", 2, 1)
-# Days after which the last scan at a stage counts as stale.
+# Days after which the last scan at a place counts as stale; STALE_DAYS_CI and its like say it for one place.
 STALE_DAYS = env_int("STALE_DAYS", 14, 1)
+STALE_DAYS_AT = {
+    "ci": env_int("STALE_DAYS_CI", STALE_DAYS, 1),
+    "registry": env_int("STALE_DAYS_REGISTRY", STALE_DAYS, 1),
+    "runtime": env_int("STALE_DAYS_RUNTIME", STALE_DAYS, 1),
+}
 # Whose severity and fix are shown where several scanners report the same; the others follow by name.
 SCANNER_ORDER = env_list("SCANNER_ORDER", "trivy,grype,clair,anchore,twistlock,aqua")
 # Hosts beside the public internet that Portwarden may call itself: host, host:port or network, comma separated.

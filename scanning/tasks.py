@@ -23,10 +23,10 @@ def prune() -> None:
 
 
 @shared_task(ignore_result=True)
-def mark_stale() -> None:
-    """Images whose last scan has become too old."""
-    if take_slot("mark stale", 3600):
-        state.mark_stale()
+def follow_clock() -> None:
+    """Images whose state changes because time passes."""
+    if take_slot("follow clock", 900):
+        state.follow_clock()
 
 
 @shared_task(ignore_result=True)

@@ -193,13 +193,14 @@ class Scan(models.Model):
 
         ASSESSED = "assessed", "Assessed"
         UNASSESSED = "unassessed", "Not assessed"
+        UNSUPPORTED = "unsupported", "System not supported"
         FAILED = "failed", "Failed"
 
     image = models.ForeignKey(Image, models.CASCADE, related_name="scans", db_index=False)
     scanner = models.CharField(max_length=40)
     scanner_version = models.CharField(max_length=60, blank=True)
     stage = models.CharField(max_length=8, choices=Stage)
-    outcome = models.CharField(max_length=10, choices=Outcome)
+    outcome = models.CharField(max_length=12, choices=Outcome)
     error = models.CharField(max_length=500, blank=True)
     scanned_at = models.DateTimeField()
     received_at = models.DateTimeField()

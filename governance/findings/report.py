@@ -38,7 +38,8 @@ class Outcome(StrEnum):
     """How the scan of one image ended. A scan that did not look is never an empty list of findings."""
 
     ASSESSED = "assessed"  # the report proves that packages were looked at
-    UNASSESSED = "unassessed"  # nothing in it proves a vulnerability scan (unknown OS, empty image, plain SBOM)
+    UNASSESSED = "unassessed"  # nothing in it proves a vulnerability scan (secrets only, plain SBOM)
+    UNSUPPORTED = "unsupported"  # the scanner looked, but does not support or did not recognise the system
     FAILED = "failed"  # the scanner says that it could not scan
 
 

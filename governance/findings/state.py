@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -58,6 +59,16 @@ SELECT image_id, scanner, stage, outcome, scanned_at, finding_set_id, package_se
            PARTITION BY image_id, scanner, stage ORDER BY scanned_at DESC, received_at DESC, delivery DESC)
 FROM findings_scan WHERE image_id = ANY(%s)
 """
+# What an image's facts come to, the surest first: `image` is its row, `s` the set that it shows (no row where no scan
+# looked), `fact` says which stages failed, that a scanner does not know its system, and until when its scans hold.
+STATE = """CASE
+    WHEN cardinality(s.findings) > 0 THEN 'vulnerable'
+    WHEN image.end_of_life AND s.id IS NOT NULL THEN 'end_of_life'
+    WHEN cardinality(fact.failed) > 0 THEN 'failed'
+    WHEN s.id IS NULL THEN CASE WHEN fact.unsupported THEN 'unsupported' ELSE 'unknown' END
+    WHEN fact.fresh_until < now() THEN 'stale'
+    WHEN cardinality(s.suppressed) > 0 THEN 'suppressed'
+    ELSE 'clean' END"""
 APPLY = f"""
 UPDATE images_image image SET
     finding_set_id = fact.finding_set, package_set_id = fact.package_set, failed_stages = fact.failed::varchar[],
@@ -66,16 +77,11 @@ UPDATE images_image image SET
     low = coalesce(s.low, 0), unknown = coalesce(s.unknown, 0), fixable = coalesce(s.fixable, 0),
     suppressed = coalesce(cardinality(s.suppressed), 0),
     rank = CASE WHEN s.id IS NULL THEN 0 ELSE {RANK} END,
-    state = CASE
-        WHEN fact.assessed_at IS NOT NULL AND cardinality(s.findings) > 0 THEN 'vulnerable'
-        WHEN image.end_of_life AND fact.assessed_at IS NOT NULL THEN 'end_of_life'
-        WHEN cardinality(fact.failed) > 0 THEN 'failed'
-        WHEN fact.assessed_at IS NULL THEN 'unknown'
-        WHEN fact.assessed_at < now() - make_interval(days => %(stale)s) THEN 'stale'
-        ELSE 'clean' END
+    state = {STATE}
 FROM (SELECT %(image)s::bigint AS image, %(finding_set)s::bigint AS finding_set, %(package_set)s::bigint AS package_set,
              %(failed)s::text[] AS failed, %(ci)s::timestamptz AS ci_at, %(registry)s::timestamptz AS registry_at,
-             %(runtime)s::timestamptz AS runtime_at, %(assessed_at)s::timestamptz AS assessed_at) fact
+             %(runtime)s::timestamptz AS runtime_at, %(unsupported)s::boolean AS unsupported,
+             %(fresh_until)s::timestamptz AS fresh_until) fact
 LEFT JOIN findings_findingset s ON s.id = fact.finding_set
 WHERE image.id = fact.image
 """
@@ -105,7 +111,8 @@ def _summary(image: int, scans: list[tuple]) -> dict[str, Any]:  # type: ignore[
     """What the rows of one image come to."""
     last: dict[str, datetime] = {}
     failed: set[str] = set()
-    assessed: list[datetime] = []
+    unsupported = False
+    fresh: list[datetime] = []
     testimonies: list[Testimony] = []
     packages: list[tuple[bool, datetime, int]] = []
     for scanner, stage, outcome, at, finding_set, package_set, inventory, is_current, age in scans:
@@ -113,8 +120,9 @@ def _summary(image: int, scans: list[tuple]) -> dict[str, Any]:  # type: ignore[
         if age == 1 and outcome == Scan.Outcome.FAILED:
             failed.add(stage)
         if is_current and outcome == Scan.Outcome.ASSESSED:
-            assessed.append(at)
+            fresh.append(at + timedelta(days=settings.STALE_DAYS_AT[stage]))
             testimonies.append(Testimony(scanner, stage, at, finding_set))
+        unsupported |= age == 1 and outcome == Scan.Outcome.UNSUPPORTED
         if is_current and package_set:
             packages.append((inventory, at, package_set))
     return {
@@ -125,8 +133,8 @@ def _summary(image: int, scans: list[tuple]) -> dict[str, Any]:  # type: ignore[
         "ci": last.get("ci"),
         "registry": last.get("registry"),
         "runtime": last.get("runtime"),
-        "assessed_at": max(assessed) if assessed else None,
-        "stale": settings.STALE_DAYS,
+        "unsupported": unsupported,
+        "fresh_until": max(fresh, default=None),
     }
 
 
@@ -193,12 +201,36 @@ def merge_all_again() -> int:
     return Remerge.objects.count()
 
 
-def mark_stale() -> int:
-    """Images that looked clean and whose last scan has become too old; returns how many."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE images_image SET state = 'stale' WHERE state = 'clean'"
-            " AND greatest(ci_at, registry_at, runtime_at) < now() - make_interval(days => %s)",
-            [settings.STALE_DAYS],
-        )
-        return int(cursor.rowcount)
+# Only images without findings: what has some is vulnerable at any hour.
+BY_CLOCK = f"""
+SELECT image.id, {STATE} AS state
+FROM images_image image JOIN findings_findingset s ON s.id = image.finding_set_id
+CROSS JOIN LATERAL (SELECT image.failed_stages AS failed, false AS unsupported, (
+    SELECT max(scan.scanned_at + make_interval(days => (%(days)s::jsonb ->> scan.stage)::int))
+    FROM findings_scan scan WHERE scan.image_id = image.id AND scan.is_current AND scan.outcome = 'assessed'
+) AS fresh_until) fact
+WHERE image.state IN ('clean', 'suppressed', 'stale', 'failed', 'end_of_life')
+"""
+MOVED = f"SELECT image.id FROM images_image image JOIN ({BY_CLOCK}) now USING (id) WHERE now.state <> image.state"
+LOCKED = f"{MOVED} ORDER BY image.id LIMIT 5000 FOR NO KEY UPDATE OF image"
+MOVE = f"""
+UPDATE images_image image SET state = now.state FROM ({BY_CLOCK} AND image.id = ANY(%(images)s)) now
+WHERE now.id = image.id AND now.state <> image.state
+"""
+
+
+def follow_clock() -> int:
+    """Give images the state that time alone has brought (stale, end of life, and back); returns how many changed.
+
+    Also after the limits or `end_of_life` of many images changed. Some thousands at a time, each locked and then
+    looked at again, so that no report that comes in between is overruled.
+    """
+    days, changed = json.dumps(settings.STALE_DAYS_AT), 0
+    while True:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(LOCKED, {"days": days})
+            ids = [pk for (pk,) in cursor.fetchall()]
+            cursor.execute(MOVE, {"days": days, "images": ids})
+            changed += int(cursor.rowcount)
+        if len(ids) < 5_000:
+            return changed

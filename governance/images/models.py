@@ -95,6 +95,8 @@ class Image(models.Model):
         FAILED = "failed", "Scan failed"
         STALE = "stale", "Scan stale"
         END_OF_LIFE = "end_of_life", "End of life"
+        UNSUPPORTED = "unsupported", "System not supported"
+        SUPPRESSED = "suppressed", "All set aside"
 
     config_digest = DigestField(max_length=65, unique=True, null=True)
     config_source = models.CharField(max_length=60, blank=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
@@ -33,6 +34,11 @@ class Place:
     def total(self) -> int:
         """All images."""
         return self.fresh + self.stale + self.failed + self.never
+
+    @property
+    def days(self) -> int:
+        """How long a scan here counts as fresh."""
+        return settings.STALE_DAYS_AT[self.stage]
 
     @property
     def percent(self) -> int:
@@ -73,7 +79,7 @@ class Figures:
     @property
     def calm(self) -> bool:
         """Nothing about the images needs attention."""
-        states = ("failed", "stale", "unknown")
+        states = ("failed", "stale", "unknown", "unsupported")
         troubles = [self.severities["critical"], self.end_of_life, self.unidentified]
         return not any(troubles) and not any(self.states[state] for state in states)
 

@@ -26,7 +26,7 @@ ONE_CRITICAL = 1 << 48
 
 def place_filter(stage: str, state: str) -> Q:
     """Images whose last scan at `stage` is fresh, stale, failed, or never was; each image is in exactly one of them."""
-    since = timezone.now() - timedelta(days=settings.STALE_DAYS)
+    since = timezone.now() - timedelta(days=settings.STALE_DAYS_AT[stage])
     failed, at = Q(failed_stages__contains=[stage]), f"{stage}_at"
     return {
         "fresh": Q(**{f"{at}__gte": since}) & ~failed,

@@ -19,6 +19,7 @@ from governance.images.models import Image, Tag
 from governance.overview import checks, contents
 from governance.overview.contents import LEVELS, SIZE, Wanted
 from governance.overview.said import current_scans, testimonies
+from governance.overview.standing import standing_of
 from governance.overview.timeline import timeline_of
 from governance.web.keyset import paginate
 from governance.web.templatetags.portwarden import count, longest
@@ -45,6 +46,7 @@ class ImagePage(View):
             # The checks tab has counted them already.
             secrets = context["facets"].secrets if self.tab == "checks" else checks.secret_count(image)
             context |= {**identity(image), "scanners": names_by_stage(self.current), "secrets": secrets}
+            context["standing"] = standing_of(image, self.current)
         return render_page(request, template, context, "tab")
 
     @cached_property

@@ -43,6 +43,8 @@ def scan_text(scan: Scan) -> str:
     """One sentence."""
     if scan.outcome == Scan.Outcome.FAILED:
         return f"{scan.scanner} failed: {scan.error}" if scan.error else f"{scan.scanner} failed"
+    if scan.outcome == Scan.Outcome.UNSUPPORTED:
+        return f"{scan.scanner} does not support or did not recognise the image's system"
     if scan.outcome == Scan.Outcome.UNASSESSED:
         return f"{scan.scanner} listed packages, no vulnerability scan"
     counts = scan.finding_set

@@ -71,6 +71,5 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "asked": request.GET.get("q", "") if match and match.namespace == "images" else "",
         "team": request.GET.get("team", ""),
         "base_url": settings.BASE_URL,
-        "stale_days": settings.STALE_DAYS,
         "request_id": REQUEST.get()[0],
     }

@@ -41,6 +41,8 @@ class Recipe:
     # Namespace it is deployed to; nothing for what only others build on.
     runs: str = ""
     arm: bool = False
+    # Its team has stated of everything found in it that it is not affected.
+    aside: bool = False
 
 
 DEBIAN = (
@@ -201,8 +203,17 @@ APPS = (
         Distro("debian", "10.13", end_of_life=True),
         runs="data",
     ),
-    # What nobody scanned well: one of unknown make, one whose only scan failed.
+    # What nobody scanned well: one of unknown make, one whose only scan failed, one whose system the scanner does not
+    # support, one of which all that was found was set aside.
     Recipe("data/experiments", "data", (Step("COPY tiny /tiny", "", 3),), {-18: "tiny-0.1"}),
     Recipe("data/experiments", "data", (Step("COPY export /export", "", 5),), {-17: "export-0.9"}, runs="data"),
+    Recipe(
+        "data/experiments",
+        "data",
+        (Step("ADD fedora.tar.xz / # buildkit", "", 66),),
+        {-15: "lab-0.2"},
+        Distro("fedora", "42"),
+    ),
+    Recipe("data/experiments", "data", (Step(PIP, PYTHON_WEB, 96),), {-6: "client-1.1"}, aside=True),
 )
 RECIPES = (*BASES, *RUNTIMES, *APPS)

@@ -20,7 +20,8 @@ CLUSTER = "prod-eu"
 # Days between a build and its roll-out.
 ROLL_OUT = 1
 YESTERDAY = -1
-UNKNOWN_MAKE, FAILED_ONLY = "tiny-0.1", "export-0.9"
+FAILED_ONLY = "export-0.9"
+EXPERIMENTS = "data/experiments"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def reports(today: datetime) -> list[Report]:
 def newest(images: list[Built], day: int) -> list[Built]:
     """The newest image of each repository and platform on a day."""
     found = {(image.recipe.repository, image.architecture): image for image in images if image.day < day}
-    return [image for image in found.values() if not {UNKNOWN_MAKE, FAILED_ONLY} & set(image.tags)]
+    return [image for image in found.values() if image.recipe.repository != EXPERIMENTS]
 
 
 def running(images: list[Built], day: int) -> list[Built]:

@@ -112,12 +112,25 @@ def _result(image: Built, kind: str, found: list[Statement]) -> dict[str, Any]:
         group, name = "os-pkgs", image.distro.family if image.distro else ""
         version = image.distro.version if image.distro else ""
         target = f"{image.references[0]} ({name} {version})"
+    written = [_vulnerability(one, image) for one in found]
+    member = "ExperimentalModifiedFindings" if image.recipe.aside else "Vulnerabilities"
     return {
         "Target": target,
         "Class": group,
         "Type": name,
         "Packages": [_package(package, image) for package in packages],
-        **({"Vulnerabilities": [_vulnerability(one, image) for one in found]} if found else {}),
+        **({member: [_aside(one) for one in written] if image.recipe.aside else written} if written else {}),
+    }
+
+
+def _aside(vulnerability: dict[str, Any]) -> dict[str, Any]:
+    """As Trivy writes what a VEX document sets aside."""
+    return {
+        "Type": "vulnerability",
+        "Status": "not_affected",
+        "Statement": "vulnerable_code_not_in_execute_path",
+        "Source": "client.openvex.json",
+        "Finding": vulnerability,
     }
 
 

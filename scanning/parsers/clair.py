@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import parse_qs
 
 import msgspec
@@ -60,14 +61,15 @@ def parse(document: Document) -> ScanReport:
     matches, lost = reading.matches(packages)
     error = text_of(report.err)
     failed = bool(error) or report.success is False
-    outcome = Outcome.FAILED if failed else Outcome.UNASSESSED if is_index else Outcome.ASSESSED
+    blind = not matches and not reading.recognised(packages.values())
+    looked = Outcome.UNASSESSED if is_index else Outcome.UNSUPPORTED if blind else Outcome.ASSESSED
     state = text_of(report.state)
     notes = [f"Clair had not finished: state {state}"] if state not in FINISHED and not failed else []
     if lost:
         notes.append(f"findings that name no vulnerability of the report, or say that there is none: {lost:,}")
     scan = ImageScan(
         image=reading.image(),
-        outcome=outcome,
+        outcome=Outcome.FAILED if failed else looked,
         error=error or ("Clair says that it could not index the image" if failed else ""),
         matches=tuple(matches),
         packages=tuple(packages.values()),
@@ -96,6 +98,11 @@ class Reading:
             distro=text_of(found.did) or text_of(found.name),
             distro_version=text_of(found.version_id) or text_of(found.version),
         )
+
+    def recognised(self, packages: Iterable[PackageAt]) -> bool:
+        """Whether the distribution is known, or there is nothing but packages of languages."""
+        kinds = {package.type for package in packages}
+        return bool(self.image().distro) or (bool(kinds) and kinds.isdisjoint({"", *SYSTEMS.values()}))
 
     def package(self, number: str) -> PackageAt:
         """Return the package of that number as its first environment describes it."""

@@ -79,7 +79,7 @@ def parse(document: Document) -> ScanReport:
     descriptor = report.descriptor or Descriptor()
     scan = ImageScan(
         image=image,
-        outcome=Outcome.UNASSESSED if report.matches is None else Outcome.ASSESSED,
+        outcome=outcome_of(report),
         matches=tuple(map(reading.match, found)),
         suppressed=tuple(map(reading.match, ignored)),
     )
@@ -93,6 +93,18 @@ def parse(document: Document) -> ScanReport:
         entries=len(found),
         notes=tuple(notes_of(settings_of(descriptor), len(ignored))),
     )
+
+
+def outcome_of(report: Report) -> Outcome:
+    """Say what the report proves.
+
+    It lists no packages: without findings, a nameless distribution leaves it open whether anything was looked at.
+    The first releases have no member `distro`.
+    """
+    if report.matches is None:
+        return Outcome.UNASSESSED
+    nameless = report.distro is not None and not report.distro.family
+    return Outcome.UNSUPPORTED if nameless and not (report.matches or report.ignored) else Outcome.ASSESSED
 
 
 class Reading:

@@ -30,6 +30,7 @@ FAILED = {
     "failed": "Quay says that the scan failed",
     "manifest_layer_too_large": "a layer is too large for Quay's scanner",
 }
+OUTCOMES = dict.fromkeys(FAILED, Outcome.FAILED) | {"unsupported": Outcome.UNSUPPORTED}
 
 # The kind of package by the word for the format of its versions, and by the repository that a feed is about.
 FAMILIES = {"dpkg": "deb", "rpm": "rpm", "go": "golang", "rubygems": "gem"}
@@ -55,7 +56,7 @@ def parse(document: Document) -> ScanReport:
     found = [(feature, one) for feature in features for one in feature.vulnerabilities or ()]
     check_amount(len(features) + len(found), "packages and vulnerabilities")
     looked = state == "scanned" and layer.features is not None
-    outcome = Outcome.FAILED if state in FAILED else Outcome.ASSESSED if looked else Outcome.UNASSESSED
+    outcome = Outcome.ASSESSED if looked else OUTCOMES.get(state, Outcome.UNASSESSED)
     packages = {id(feature): _package(feature) for feature in features}
     name = text_of(layer.name)
     distro, version = next(filter(any, map(_distribution, features)), ("", ""))

@@ -140,10 +140,11 @@ def _image(image: Image) -> ScanReport:
     packages = [_package(component, distro) for component in components]
     found = list(_joined(components, packages))
     check_amount(len(packages) + len(found), "components and vulnerabilities")
-    looked = image.scan is not None and (bool(found) or not BLIND.intersection(told))
+    blind = not found and not BLIND.isdisjoint(told)
+    looked = Outcome.UNSUPPORTED if blind else Outcome.ASSESSED
     single = ImageScan(
         image=msgspec.structs.replace(_facts(image), distro=distro, distro_version=version if distro else ""),
-        outcome=Outcome.ASSESSED if looked else Outcome.UNASSESSED,
+        outcome=Outcome.UNASSESSED if image.scan is None else looked,
         matches=tuple(match for match, is_aside in found if not is_aside),
         suppressed=tuple(match for match, is_aside in found if is_aside),
         packages=tuple(packages),

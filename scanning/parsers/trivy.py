@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 from msgspec import field
 
-from governance.findings.report import Kind, ScanReport
+from governance.findings.report import Kind, Outcome, ScanReport
 from scanning.parsers.document import Document, decode
 from scanning.parsers.scalars import Scalar, moment
-from scanning.parsers.trivy_image import facts_of, known_system, named_in, scan_of
+from scanning.parsers.trivy_image import facts_of, named_in, outcome_of, scan_of
 from scanning.parsers.trivy_model import Metadata, Result, Tool
 from scanning.parsers.trivy_results import Contents
 
@@ -44,28 +44,19 @@ def parse(document: Document) -> ScanReport:
     contents = Contents()
     for result in results:
         contents.add(result)
-    assessed = contents.assessed or proven_by_system(metadata, results)
-    scan = scan_of(facts_of(metadata, names_of(report)), contents, assessed)
+    outcome = outcome_of(contents, metadata.os, bare=not results)
+    scan = scan_of(facts_of(metadata, names_of(report)), contents, outcome)
     hidden = len(contents.suppressed)
     return ScanReport(
         format=NAME,
         scanner="trivy",
         scanner_version=(report.tool and report.tool.version) or "",
         images=(scan,),
-        kind=Kind.COMPLIANCE if contents.checks and not assessed else Kind.VULNERABILITY,
+        kind=Kind.COMPLIANCE if contents.checks and outcome == Outcome.UNASSESSED else Kind.VULNERABILITY,
         scanned_at=moment(report.created_at),
         entries=len(contents.matches),
         notes=(f"findings set aside by VEX or an ignore file: {hidden:,}",) if hidden else (),
     )
-
-
-def proven_by_system(metadata: Metadata, results: list[Result]) -> bool:
-    """Say whether a report without package results proves a scan: the distribution was recognised.
-
-    Not where all results are of secrets, licences or configuration: then only those were asked for, since Trivy
-    writes a package result for every distribution it scans, even without findings.
-    """
-    return known_system(metadata.os) and not results
 
 
 def names_of(report: Report) -> tuple[str, ...]:

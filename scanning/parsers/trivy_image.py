@@ -10,6 +10,9 @@ from scanning.parsers.scalars import size_of
 from scanning.parsers.trivy_model import Metadata, Result, System
 from scanning.parsers.trivy_results import Contents
 
+# Distributions that Trivy recognises and has no advisories of (`pkg/fanal/types/const.go`, `pkg/detector/ospkg`).
+WITHOUT_ADVISORIES = {"fedora"}
+
 
 def facts_of(metadata: Metadata, names: Iterable[str]) -> ImageFacts:
     """Gather the image's identity. `names` are what else the report calls it, the one asked for first."""
@@ -54,11 +57,26 @@ def named_in(results: Iterable[Result]) -> str:
     return next(filter(None, (split_target(result.target or "")[0] for result in results)), "")
 
 
-def scan_of(image: ImageFacts, contents: Contents, assessed: bool) -> ImageScan:
+def outcome_of(contents: Contents, system: System | None, bare: bool) -> Outcome:
+    """Say what a report proves; `bare` means that it has no results at all.
+
+    Trivy writes a package result for every distribution it scans, even without findings. So where all results are of
+    secrets, licences or configuration, only those were asked for; where there are none, the recognised distribution is
+    the proof, and the family "none" says that there is none.
+    """
+    looked = contents.assessed or bare
+    if looked and not contents.matches and system is not None and system.family in WITHOUT_ADVISORIES:
+        return Outcome.UNSUPPORTED
+    if contents.assessed or (bare and known_system(system)):
+        return Outcome.ASSESSED
+    return Outcome.UNSUPPORTED if bare and system is not None and system.family else Outcome.UNASSESSED
+
+
+def scan_of(image: ImageFacts, contents: Contents, outcome: Outcome) -> ImageScan:
     """Put the image and what was found in it together."""
     return ImageScan(
         image=image,
-        outcome=Outcome.ASSESSED if assessed else Outcome.UNASSESSED,
+        outcome=outcome,
         matches=tuple(contents.matches),
         suppressed=tuple(contents.suppressed),
         packages=tuple(contents.packages),

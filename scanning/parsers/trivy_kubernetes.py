@@ -12,8 +12,8 @@ import msgspec
 
 from governance.findings.report import ImageFacts, ImageScan, Kind, Outcome, ReportError, ScanReport
 from scanning.parsers.document import Document, check_amount, decode
-from scanning.parsers.trivy_image import facts_of, known_system, scan_of, split_target
-from scanning.parsers.trivy_model import Metadata, Result
+from scanning.parsers.trivy_image import facts_of, outcome_of, scan_of, split_target
+from scanning.parsers.trivy_model import Metadata, Result, System
 from scanning.parsers.trivy_results import Contents
 
 NAME = "trivy-kubernetes"
@@ -49,10 +49,13 @@ class Cluster(msgspec.Struct, gc=False, rename="pascal"):
 
 @dataclass(slots=True)
 class Images:
-    """Collects by image; `cluster` takes what belongs to no image, `failed` what could not be scanned."""
+    """Collects by image: what was `found`, the system of those without results (`bare`), what could not be scanned
+
+    (`failed`); `cluster` takes what belongs to no image.
+    """
 
     found: dict[str, tuple[ImageFacts, Contents]] = field(default_factory=dict)
-    proven: set[str] = field(default_factory=set)
+    bare: dict[str, System] = field(default_factory=dict)
     cluster: Contents = field(default_factory=Contents)
     failed: dict[str, ImageScan] = field(default_factory=dict)
     amount: int = 0
@@ -82,7 +85,7 @@ def parse(document: Document) -> ScanReport:
     scans = [_scan(images, key, image, contents) for key, (image, contents) in images.found.items()]
     scans += [scan for key, scan in images.failed.items() if key not in images.found]
     if images.amount_of_cluster or not scans:
-        scans.append(scan_of(ImageFacts(), images.cluster, images.cluster.assessed))
+        scans.append(scan_of(ImageFacts(), images.cluster, outcome_of(images.cluster, None, bare=False)))
     return ScanReport(
         format=NAME,
         scanner="trivy",
@@ -103,9 +106,8 @@ def _add(images: Images, resource: Resource) -> None:
         scan = ImageScan(image=image, outcome=Outcome.FAILED, error=f"{resource.label}: {resource.error}")
         images.failed.setdefault(key_of(image) or resource.label, scan)
     else:
-        # As in a report of one image: a known distribution proves a scan only where there are no other results.
-        proven = [one for one in metadatas if one and known_system(one.os) and not resource.results]
-        images.proven.update(key_of(facts_of(one, ())) for one in proven)
+        if not resource.results:
+            images.bare |= {key_of(facts_of(one, ())): one.os for one in metadatas if one and one.os}
         for facts in candidates:
             images.found.setdefault(key_of(facts), (facts, Contents()))
     current = candidates[0] if candidates else ImageFacts()
@@ -152,4 +154,4 @@ def _scan(images: Images, key: str, image: ImageFacts, contents: Contents) -> Im
     contents.suppressed = list(dict.fromkeys(contents.suppressed))
     contents.packages = list(dict.fromkeys(contents.packages))
     contents.checks = list(dict.fromkeys(contents.checks))
-    return scan_of(image, contents, contents.assessed or key in images.proven)
+    return scan_of(image, contents, outcome_of(contents, images.bare.get(key), bare=key in images.bare))

@@ -6,7 +6,7 @@ import msgspec
 
 from governance.findings.report import ImageFacts, Kind, ScanReport
 from scanning.parsers.document import Document, Shape, decode
-from scanning.parsers.trivy_image import named_in, scan_of, split_target
+from scanning.parsers.trivy_image import named_in, outcome_of, scan_of, split_target
 from scanning.parsers.trivy_model import Result
 from scanning.parsers.trivy_results import Contents
 
@@ -40,7 +40,7 @@ def parse(document: Document) -> ScanReport:
     return ScanReport(
         format=NAME,
         scanner="trivy",
-        images=(scan_of(image, contents, contents.assessed),),
+        images=(scan_of(image, contents, outcome_of(contents, None, bare=False)),),
         kind=Kind.COMPLIANCE if contents.checks and not contents.assessed else Kind.VULNERABILITY,
         entries=len(contents.matches),
     )

@@ -268,9 +268,10 @@ def lights(image: Any, scanners: dict[str, str] | None = None, words: bool = Fal
 
     `scanners` names who scanned at each stage, `words` writes out what else is only there on hover.
     """
-    since = timezone.now() - timedelta(days=settings.STALE_DAYS)
+    now = timezone.now()
     shown = []
     for stage, at, failed in image.stages:
+        since = now - timedelta(days=settings.STALE_DAYS_AT[stage])
         state = "failed" if failed else "never" if at is None else "fresh" if at >= since else "stale"
         parts = [state, ago(at) if at else "", readable((scanners or {}).get(stage, ""), 80)]
         text = " · ".join(part for part in parts if part)

@@ -58,6 +58,12 @@ def test_no_finding_is_clean(read, sample):
     assert (scan.outcome, scan.matches) == (Outcome.ASSESSED, ())
 
 
+@pytest.mark.parametrize(("packages", "outcome"), [({}, "unsupported"), (None, "unsupported")])
+def test_nothing_found_on_a_system_that_it_did_not_recognise_is_no_clean_scan(read, sample, packages, outcome):
+    nothing = {"vulnerabilities": None, "package_vulnerabilities": {}, "distributions": {}, "packages": packages}
+    assert read(sample("clair/report.json") | nothing).images[0].outcome == Outcome(outcome)
+
+
 def test_an_index_report_is_a_package_list_and_no_scan(read):
     report = read("clair/index.json")
     (scan,) = report.images

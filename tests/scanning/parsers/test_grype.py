@@ -126,6 +126,11 @@ def test_an_empty_list_is_a_clean_scan_and_null_is_not(read, sample, matches, ou
     assert read(sample("grype/image.json") | {"matches": matches}).images[0].outcome == outcome
 
 
+def test_nothing_found_on_a_system_that_it_does_not_know_is_no_clean_scan(read, sample):
+    report = sample("grype/image.json") | {"matches": [], "ignoredMatches": [], "distro": {"name": "", "version": ""}}
+    assert read(report).images[0].outcome == Outcome.UNSUPPORTED
+
+
 def test_a_match_without_package_is_refused(read, sample):
     report = sample("grype/image.json")
     del report["matches"][0]["artifact"]

@@ -33,7 +33,7 @@ def test_a_layer_of_clair_1_names_no_image(read):
     ("state", "outcome"),
     [
         ("queued", "unassessed"),
-        ("unsupported", "unassessed"),
+        ("unsupported", "unsupported"),
         ("failed", "failed"),
         ("manifest_layer_too_large", "failed"),
         ("scanned", "unassessed"),

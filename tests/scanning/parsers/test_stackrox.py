@@ -38,7 +38,7 @@ def test_components_are_the_whole_inventory(read):
 
 
 @pytest.mark.parametrize(
-    ("notes", "outcome"), [([], "assessed"), (None, "assessed"), (["OS_UNAVAILABLE"], "unassessed")]
+    ("notes", "outcome"), [([], "assessed"), (None, "assessed"), (["OS_UNAVAILABLE"], "unsupported")]
 )
 def test_an_empty_scan_is_clean_unless_the_scanner_was_blind(read, sample, notes, outcome):
     report = sample("stackrox/image.json")

@@ -122,7 +122,9 @@ def test_a_clean_scan_is_proven_by_a_package_result(read):
     ("system", "results", "outcome"),
     [
         ({"Family": "alpine", "Name": "3.22.1"}, None, Outcome.ASSESSED),
-        ({"Family": "none", "Name": ""}, None, Outcome.UNASSESSED),
+        ({"Family": "none", "Name": ""}, None, Outcome.UNSUPPORTED),
+        ({"Family": "fedora", "Name": "42"}, None, Outcome.UNSUPPORTED),
+        ({"Family": "fedora", "Name": "42"}, [{"Target": "x", "Class": "os-pkgs"}], Outcome.UNSUPPORTED),
         (None, [], Outcome.UNASSESSED),
         (None, [{"Target": "Node.js", "Class": "lang-pkgs", "Type": "node-pkg"}], Outcome.ASSESSED),
         ({"Family": "alpine", "Name": "3.22.1"}, [{"Target": "x", "Class": "secret"}], Outcome.UNASSESSED),
