@@ -70,6 +70,34 @@ FORMATS: tuple[Format, ...] = (
         "findings, those that Grype itself set aside, vulnerable packages with their layers, the image's digests",
     ),
     Format(
+        "anchore",
+        "Anchore's vulnerabilities: Engine's and Enterprise's API, anchorectl, the console's export",
+        "`curl -u USER https://ANCHORE/v2/images/DIGEST/vuln/all > report.json`, `anchorectl image vulnerabilities "
+        "IMAGE -o json > report.json`, `anchore-cli --json image vuln IMAGE all`",
+        "findings with their vendor's refusal to fix, the image's manifest digest and system; anchorectl's list names"
+        " no image, so send it with ?image=",
+    ),
+    Format(
+        "anchore-policy",
+        "Anchore's policy evaluations: Enterprise's and Engine's API, anchorectl, the Jenkins plug-in's gates",
+        "`anchorectl image check --detail IMAGE -o json > policy.json`, `anchore-cli --json evaluate check IMAGE "
+        "--detail`",
+        "rows as checks of the image, allow-listed ones marked, never as vulnerabilities; the image's digests",
+    ),
+    Format(
+        "xeol",
+        "Xeol's ends of life",
+        "`xeol IMAGE -o json > report.json`",
+        "each package past or near its end of life as a check, the distribution's own end, the image's digests; no"
+        " vulnerabilities",
+    ),
+    Format(
+        "empty",
+        "an empty list or object, as several scanners write where they found nothing",
+        "whichever scanner it was: send it with its format's name",
+        "nothing: it names no scanner and proves no scan",
+    ),
+    Format(
         "cyclonedx",
         "CycloneDX JSON 1.2 to 1.7, with or without vulnerabilities",
         "`trivy image --format cyclonedx -o bom.json IMAGE`, `syft IMAGE -o cyclonedx-json`",

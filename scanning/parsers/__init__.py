@@ -6,6 +6,8 @@ from typing import Protocol
 
 from governance.findings.report import ScanReport, UnknownFormat
 from scanning.parsers import (
+    anchore,
+    anchore_policy,
     azure_defender,
     clair,
     clair_scanner,
@@ -13,6 +15,7 @@ from scanning.parsers import (
     deepfence,
     docker_bench,
     dockle,
+    empty,
     gitlab,
     grype,
     hadolint,
@@ -32,6 +35,7 @@ from scanning.parsers import (
     trivy_legacy,
     trivy_operator,
     trivy_operator_prometheus,
+    xeol,
 )
 from scanning.parsers.document import Document
 
@@ -57,6 +61,10 @@ PARSERS: tuple[Parser, ...] = (
     trivy_legacy,
     trivy_operator,
     grype,
+    anchore,
+    anchore_policy,
+    xeol,
+    empty,
     cyclonedx,
     syft,
     harbor,

@@ -17,8 +17,7 @@ from governance.findings.report import (
 from scanning.parsers.document import Document
 from scanning.parsers.image_config import is_reference, with_algorithm
 from scanning.parsers.packages import identify
-from scanning.parsers.scalars import MAX_DESCRIPTION, moment, score_of
-from scanning.parsers.stackrox import points_of
+from scanning.parsers.scalars import MAX_DESCRIPTION, moment, points_of, score_of
 from scanning.parsers.table import read_rows
 
 NAME = "deepfence"

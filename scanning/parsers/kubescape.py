@@ -22,8 +22,7 @@ from scanning.parsers.kubescape_model import (
     Summary,
     Target,
 )
-from scanning.parsers.scalars import moment, text_of
-from scanning.parsers.stackrox import points_of
+from scanning.parsers.scalars import moment, points_of, text_of
 
 NAME = "kubescape"
 DECODER = msgspec.json.Decoder(Report)

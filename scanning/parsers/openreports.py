@@ -25,8 +25,7 @@ from governance.findings.report import (
 from scanning.parsers.document import Document, Shape, check_amount, decode, members_of
 from scanning.parsers.openreports_model import Labels, Metadata, Object, Properties, Report
 from scanning.parsers.openreports_model import Outcome as Row
-from scanning.parsers.scalars import Scalar, score_of, text_of
-from scanning.parsers.stackrox import points_of
+from scanning.parsers.scalars import Scalar, points_of, score_of, text_of
 
 NAME = "openreports"
 GROUPS = ("openreports.io/", "wgpolicyk8s.io/")

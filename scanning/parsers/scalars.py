@@ -29,6 +29,14 @@ def score_of(*values: float | None) -> float:
     return best
 
 
+def points_of(value: Scalar) -> float | None:
+    """Return a score that may be written as text; None where it is none."""
+    try:
+        return None if value is None else float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
 def size_of(value: int | None) -> int:
     """Return a number of bytes, 0 where it is none that fits 64 bits."""
     return value if value and 0 < value < 1 << 63 else 0

@@ -19,7 +19,7 @@ from governance.findings.report import (
 from scanning.parsers.clair_scanner import distribution_of
 from scanning.parsers.document import Document, Shape, check_amount, decode, members_of
 from scanning.parsers.packages import identify
-from scanning.parsers.scalars import MAX_DESCRIPTION, Scalar, moment, score_of, text_of, time_text
+from scanning.parsers.scalars import MAX_DESCRIPTION, moment, points_of, score_of, text_of, time_text
 from scanning.parsers.stackrox_model import (
     Advisory,
     Component,
@@ -120,14 +120,6 @@ def _of_row(row: Row) -> Match:
         url=text_of(row.link),
         cvss=score_of(points_of(row.score)),
     )
-
-
-def points_of(value: Scalar) -> float | None:
-    """Return a score that may be written as text; None where it is none."""
-    try:
-        return None if value is None else float(value)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _image(image: Image) -> ScanReport:

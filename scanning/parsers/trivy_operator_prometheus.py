@@ -22,8 +22,7 @@ from governance.findings.report import (
 )
 from scanning.parsers.document import Document, check_amount, decode, members_of
 from scanning.parsers.packages import identify
-from scanning.parsers.scalars import Scalar, moment, score_of, text_of
-from scanning.parsers.stackrox import points_of
+from scanning.parsers.scalars import Scalar, moment, points_of, score_of, text_of
 
 NAME = "trivy-operator-prometheus"
 PREFIX = "trivy_"

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.django_db
 CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus"
 FOLDERS = (
     *("trivy", "anchore_grype", "cyclonedx", "syft"),
+    *("anchore_engine", "anchore_enterprise", "anchorectl_vulns", "anchorectl_policies", "xeol"),
     *("harbor_vulnerability", "clair", "clair_klar", "clair_v4", "quay_security", "gitlab_container_scan"),
     *("stackrox_scan", "stackrox_check", "deepfence", "trivy_operator_prometheus"),
     *("docker_bench", "kubebench", "dockle", "hadolint", "kubescape", "kubehunter", "neuvector_compliance"),

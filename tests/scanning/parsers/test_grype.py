@@ -152,6 +152,6 @@ def test_it_reads_the_first_releases(read, sample):
 def test_matches_of_other_tools_are_not_ours(read, sample):
     report = sample("grype/image.json") | {"descriptor": {"name": "another"}}
     assert read(report).format == "grype"
-    for matches in ([{"Cycle": {}, "artifact": {}}], [], [7], 7):
+    for matches in ([{"Cycle": {}}], [], [7], 7):
         with pytest.raises(UnknownFormat):
             read(report | {"matches": matches})

@@ -1,6 +1,4 @@
-import pytest
-
-from governance.findings.report import Kind, Result, Severity, UnknownFormat
+from governance.findings.report import Kind, Result, Severity
 from scanning.parsers import parse
 from scanning.parsers.document import open_document
 
@@ -21,5 +19,4 @@ def test_the_findings_are_a_benchmark_of_a_project(read):
 def test_an_empty_list_is_read_only_where_it_is_named():
     document = open_document(b"[]")
     assert parse(document, "hadolint").benchmarks[0].checks == ()
-    with pytest.raises(UnknownFormat):
-        parse(document)
+    assert parse(document).format == "empty"
