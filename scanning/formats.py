@@ -231,6 +231,35 @@ FORMATS: tuple[Format, ...] = (
         "in the Azure portal: Microsoft Defender for Cloud, Recommendations, Download CSV report",
         "recommendations as checks of the subscription, by resource",
     ),
+    Format(
+        "jfrog-xray",
+        "JFrog Xray's export of an artifact's components",
+        "in JFrog's console: Xray, Scans List, the image, Actions, Export Scan Data, Vulnerabilities as JSON;"
+        " send it with ?image=",
+        "findings with the fixed versions",
+    ),
+    Format(
+        "jfrog-xray-scan",
+        "JFrog CLI's scan on demand: Xray's answers",
+        "`jf docker scan IMAGE --format=json > scan.json`",
+        "findings of each artifact with the package's place, the image's name; a scan that failed as such",
+    ),
+    Format(
+        "jfrog-xray-summary",
+        "JFrog Xray's artifact summary",
+        '`curl -u USER:TOKEN https://JFROG/xray/api/v1/summary/artifact -H "Content-Type: application/json" '
+        '-d \'{"paths": ["default/REPOSITORY/IMAGE/TAG"]}\'`',
+        "findings of each image at every package that an issue names, the image's manifest digest; licence "
+        "issues as checks",
+    ),
+    Format(
+        "jfrog-xray-unified",
+        "JFrog Xray's vulnerabilities report",
+        "`curl -X POST -u USER:TOKEN "
+        '"https://JFROG/xray/api/v1/reports/vulnerabilities/REPORT'
+        '?direction=asc&page_num=1&num_of_rows=10000&order_by=severity"`',
+        "findings by image",
+    ),
 )
 
 

@@ -36,6 +36,10 @@ from scanning.parsers import (
     trivy_operator,
     trivy_operator_prometheus,
     xeol,
+    xray,
+    xray_scan,
+    xray_summary,
+    xray_unified,
 )
 from scanning.parsers.document import Document
 
@@ -86,6 +90,10 @@ PARSERS: tuple[Parser, ...] = (
     kube_hunter,
     neuvector_compliance,
     azure_defender,
+    xray,
+    xray_scan,
+    xray_summary,
+    xray_unified,
 )
 
 

@@ -14,6 +14,7 @@ from django.core.management import call_command
 from governance.images.models import Image
 from scanning import ingest
 from scanning.models import Delivery
+from tests.scanning.parsers.test_corpus import DEVIATIONS
 
 pytestmark = pytest.mark.django_db
 CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus"
@@ -23,7 +24,8 @@ FOLDERS = (
     *("harbor_vulnerability", "clair", "clair_klar", "clair_v4", "quay_security", "gitlab_container_scan"),
     *("stackrox_scan", "stackrox_check", "deepfence", "trivy_operator_prometheus"),
     *("docker_bench", "kubebench", "dockle", "hadolint", "kubescape", "kubehunter", "neuvector_compliance"),
-    *("azure_defender",),
+    *("azure_defender", "jfrog_xray", "jfrog_xray_api_summary_artifact", "jfrog_xray_on_demand_binary_scan"),
+    *("jfrog_xray_unified",),
 )
 
 # The index counts each row of these, whatever its result.
@@ -80,7 +82,9 @@ def test_the_figures_are_those_of_the_index_by_http_and_by_command(row, machine)
         checks = sum(over_http["checks"][result] for result in counted)
         assert (over_http["entries"], checks) == (0, int(row["entries"]))
     else:
-        assert (over_http["entries"], over_http["findings"]) == (int(row["entries"]), int(row["expected_distinct"]))
+        assert over_http["entries"] == int(row["entries"])
+        if (f"{row['tool']}/{row['file']}", "entries") not in DEVIATIONS:
+            assert over_http["findings"] == int(row["expected_distinct"])
 
 
 def test_the_command_says_1_when_something_was_put_aside(tmp_path) -> None:

@@ -22,10 +22,6 @@ NOT_READ = {
     "csaf",
     "cyclonedx_vex",
     "gcloud_artifact_scan",
-    "jfrog_xray",
-    "jfrog_xray_api_summary_artifact",
-    "jfrog_xray_on_demand_binary_scan",
-    "jfrog_xray_unified",
     "neuvector",
     "openvex",
     "osv_scanner",
@@ -54,8 +50,10 @@ EVERY_RESULT = {"anchore_enterprise", "anchorectl_policies", "dockle", "hadolint
 HAS_VULNERABILITIES = "the index calls every CycloneDX file an SBOM; with vulnerabilities it is a scan"
 REBUILT = "manifestDigest is in no repoDigest: it may be rebuilt locally and exist in no registry"
 ARCHIVE = "the index gives ArtifactName, which is the archive's path here; we take the image's name from Metadata"
+SEVERAL_PACKAGES = "the index takes one package for each finding, we all that it names; the entries are as many"
 DEVIATIONS: dict[tuple[str, str], str] = {
     ("anchorectl_policies/no_violation.json", "kind"): "`[]` does not say who wrote it, nor what was looked at",
+    ("jfrog_xray_api_summary_artifact/many_vulns.json", "entries"): SEVERAL_PACKAGES,
     ("openreports/openreports_single_report.json", "entries"): "one of the three results is of a compliance check",
     ("gitlab_container_scan/golden-trivy-alpine-310.gitlab.json", "image"): "an archive's path is no image's name",
     ("gitlab_container_scan/issue6639_v15.json", "image"): "`Node.js` and a lock file are targets inside the one image",
