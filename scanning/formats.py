@@ -260,6 +260,80 @@ FORMATS: tuple[Format, ...] = (
         '?direction=asc&page_num=1&num_of_rows=10000&order_by=severity"`',
         "findings by image",
     ),
+    Format(
+        "spdx",
+        "SPDX 2.2 and 2.3 in JSON",
+        "`syft IMAGE -o spdx-json > sbom.spdx.json`, `trivy image --format spdx-json -o sbom.spdx.json IMAGE`",
+        "packages and where they lie, the image's digests; vulnerabilities that SECURITY references name",
+    ),
+    Format(
+        "openvex",
+        "OpenVEX 0.2.0 and before",
+        "`vexctl create --product=PURL --vuln=CVE --status=not_affected --justification=component_not_present"
+        " --file=vex.json`",
+        "every statement: issuer, product, component, status, justification, words, time",
+    ),
+    Format(
+        "csaf",
+        "CSAF 2.0 and 2.1: VEX profile and security advisories",
+        "`curl -O https://VENDOR/csaf/vex/YEAR/CVE.json`",
+        "one statement for each vulnerability, product and status; products through the tree, with purl and CPE",
+    ),
+    Format(
+        "cyclonedx-vex",
+        "CycloneDX VEX: analyses without the components of a scan",
+        "`cyclonedx merge` or a tool that writes `vulnerabilities[].analysis`",
+        "every analysis as a statement on a product, a component or what a BOM-Link means",
+    ),
+    Format(
+        "attestation",
+        "attestations: DSSE envelopes, Sigstore bundles, in-toto statements, one or one a line",
+        "`cosign download attestation IMAGE > attestations.jsonl`,"
+        " `cosign attest --type vuln --predicate report.json IMAGE`",
+        "what the predicate is (SBOM, VEX, a scanner's report), on the image that the subject's digest names",
+    ),
+    Format(
+        "harbor-event",
+        "Harbor's webhooks, default payload and CloudEvents",
+        "Harbor: Project, Webhooks",
+        "the names and digests of the images: an event states nothing",
+    ),
+    Format(
+        "registry-event",
+        "notifications of CNCF Distribution and Azure Container Registry",
+        "Distribution: `notifications.endpoints` in its configuration; Azure: Webhooks",
+        "the names and digests of the images: an event states nothing",
+    ),
+    Format(
+        "dockerhub-event",
+        "Docker Hub's webhook",
+        "Docker Hub: Repository, Webhooks",
+        "the image's name: it has no digest",
+    ),
+    Format(
+        "github-event",
+        "GitHub's events `package` and `registry_package`",
+        "GitHub: Settings, Webhooks, Packages",
+        "the names and digests of the images: an event states nothing",
+    ),
+    Format(
+        "clair-event",
+        "a page of Clair 4's notifications",
+        "`curl https://CLAIR/notifier/api/v1/notification/ID`",
+        "the digests of the images: ask Clair for their reports",
+    ),
+    Format(
+        "stackrox-event",
+        "StackRox's alerts, as its generic notifier sends them",
+        "StackRox: Integrations, Notifiers, Generic Webhook",
+        "the names and digests of the images: an event states nothing",
+    ),
+    Format(
+        "admission-event",
+        "Kubernetes' admission reviews and image reviews",
+        "what the API server sends to an admission webhook",
+        "the names of the images of all containers",
+    ),
 )
 
 

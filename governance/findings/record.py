@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from django.db import connection
 
 from governance.findings.models import CheckResult, Scan
@@ -70,16 +71,28 @@ def record_report(report: ScanReport, arrival: Arrival) -> list[Recorded]:
     if not known:
         return []
     lock([facts for _, facts in known])
-    return [_record(scan, facts, report, arrival) for scan, facts in known]
+    return [_record(scan, facts, _spoken(scan, report), arrival) for scan, facts in known]
 
 
 def identified(report: ScanReport, arrival: Arrival) -> list[tuple[ImageScan, Facts]]:
     """The report's images that any digest or name identifies, with these facts; an event is no scan of its images."""
     if report.kind == Kind.EVENT:
         return []
-    at, _ = clean_scan_time(report.scanned_at, arrival.received_at)
-    pairs = [(scan, facts_of(scan.image, report, arrival, at)) for scan in report.images]
+    pairs = [(scan, _facts(scan, _spoken(scan, report), arrival)) for scan in report.images]
     return [(scan, facts) for scan, facts in pairs if facts.all_digests or facts.tags]
+
+
+def _spoken(scan: ImageScan, report: ScanReport) -> ScanReport:
+    """The report as if only that scan's scanner had written it, where it holds the results of several."""
+    if not scan.scanner:
+        return report
+    own = {"scanner": scan.scanner, "scanner_version": scan.scanner_version}
+    return msgspec.structs.replace(report, **own, scanned_at=scan.scanned_at or report.scanned_at)
+
+
+def _facts(scan: ImageScan, report: ScanReport, arrival: Arrival) -> Facts:
+    at, _ = clean_scan_time(report.scanned_at, arrival.received_at)
+    return facts_of(scan.image, report, arrival, at)
 
 
 def reasons_of(report: ScanReport, arrival: Arrival) -> list[str]:

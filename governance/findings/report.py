@@ -164,7 +164,8 @@ class ImageScan(msgspec.Struct, frozen=True, gc=False):
     """What one report says of one image (a cluster report speaks of many).
 
     `inventory` is true where `packages` is a whole package list and not only what was vulnerable. `suppressed` are
-    matches the scanner itself set aside (ignore rules, VEX): shown as such, not counted.
+    matches the scanner itself set aside (ignore rules, VEX): shown as such, not counted. Scanner and time are the
+    report's, unless the document holds the results of several (attestations).
     """
 
     image: ImageFacts = ImageFacts()
@@ -175,6 +176,9 @@ class ImageScan(msgspec.Struct, frozen=True, gc=False):
     packages: tuple[PackageAt, ...] = ()
     inventory: bool = False
     checks: tuple[Check, ...] = ()
+    scanner: str = ""
+    scanner_version: str = ""
+    scanned_at: datetime | None = None
 
 
 class Benchmark(msgspec.Struct, frozen=True, gc=False):

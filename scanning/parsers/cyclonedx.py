@@ -9,6 +9,7 @@ import msgspec
 
 from governance.findings.report import ImageScan, Kind, Match, Outcome, PackageAt, ScanReport, severity_of
 from scanning.parsers.cyclonedx_image import OPERATING_SYSTEM, TRIVY, facts_of
+from scanning.parsers.cyclonedx_kind import is_vex
 from scanning.parsers.cyclonedx_model import (
     Affect,
     Bom,
@@ -40,8 +41,8 @@ STATES = {
 
 
 def recognises(document: Document) -> bool:
-    """The format names itself."""
-    return document.text("bomFormat") == "CycloneDX"
+    """The format names itself; what is VEX alone, `cyclonedx_vex` reads."""
+    return document.text("bomFormat") == "CycloneDX" and not is_vex(document)
 
 
 def parse(document: Document) -> ScanReport:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from governance.findings.report import ImageFacts
 from scanning.parsers.cyclonedx_model import Component, Metadata, Property
 from scanning.parsers.image_config import config_digest, is_reference
+from scanning.parsers.oci_purl import purl_digest
 from scanning.parsers.packages import Purl, split_purl
 from scanning.parsers.scalars import text_of, time_text
 
@@ -51,15 +52,6 @@ def facts_of(metadata: Metadata, components: Iterable[Component]) -> ImageFacts:
         distro=distro,
         distro_version=version,
     )
-
-
-def purl_digest(purl: Purl | None) -> list[str]:
-    """Return `repository@digest` of an image's purl (purl-spec `oci`, `docker`); the producer chose which digest."""
-    if purl is None or purl.type not in ("oci", "docker"):
-        return []
-    digest = purl.version if purl.version.startswith("sha256:") else purl.qualifier("digest")
-    repository = purl.qualifier("repository_url") or "/".join(filter(None, (purl.namespace, purl.name)))
-    return [f"{repository}@{digest}"] if digest else []
 
 
 def names_of(component: Component, values: dict[str, list[str]], purl: Purl | None) -> list[str]:

@@ -55,10 +55,20 @@ class Tools(msgspec.Struct, gc=False):
     components: list[Component] | None = None
 
 
+class Organization(msgspec.Struct, gc=False):
+    """An author, supplier or manufacturer."""
+
+    name: str | None = None
+
+
 class Metadata(msgspec.Struct, gc=False):
-    """`metadata`."""
+    """`metadata`. `manufacture` is the spelling before 1.6."""
 
     timestamp: str | None = None
+    authors: list[Organization] | None = None
+    supplier: Organization | None = None
+    manufacturer: Organization | None = None
+    manufacture: Organization | None = None
     tools: list[Component] | Tools | None = None
     component: Component | None = None
     properties: list[Property] | None = None
@@ -87,12 +97,17 @@ class Analysis(msgspec.Struct, gc=False):
     """The VEX part."""
 
     state: str | None = None
+    justification: str | None = None
+    detail: str | None = None
+    issued: str | None = field(default=None, name="firstIssued")
+    updated: str | None = field(default=None, name="lastUpdated")
 
 
 class Version(msgspec.Struct, gc=False):
     """A version or range, and whether it is affected."""
 
     version: Scalar = None
+    range: str | None = None
     status: str | None = None
 
 

@@ -22,6 +22,10 @@ MAX_MEMBERS = 10_000
 MAX_ENTRIES = 100_000
 PIECE = 1 << 20
 
+LINES = msgspec.json.Decoder(msgspec.Raw)
+# What msgspec says of a second value behind the first.
+TRAILING = "trailing characters"
+
 NO_MARKS = bytes(set(range(256)) - set(b"{}[],:"))
 # A string that is never closed ends with the document: a second try for each of its escaped quotes would be quadratic.
 STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
@@ -36,6 +40,7 @@ class Shape(StrEnum):
     """What the outermost value is. `TEXT` is anything that is not JSON (CSV, for one)."""
 
     OBJECT = "object"
+    LINES = "lines"
     LIST = "list"
     NULL = "null"
     SCALAR = "scalar"
@@ -44,7 +49,10 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`members` holds an object's members, `items` a list's elements, both undecoded; `header` a table's columns."""
+    """`members` holds an object's members, `items` a list's elements or the values that stand one a line, undecoded.
+
+    `header` are a table's columns.
+    """
 
     body: bytes
     shape: Shape
@@ -88,6 +96,7 @@ class Document:
             return f"a table with the columns {', '.join(self.header[:8])}"
         return {
             Shape.LIST: f"a JSON list of {len(self.items)} elements",
+            Shape.LINES: f"{len(self.items)} JSON values, one a line",
             Shape.NULL: "the JSON value null",
             Shape.SCALAR: "a single JSON value",
         }.get(self.shape, "XML, not JSON" if self.body[:64].lstrip()[:1] == b"<" else "text that is not JSON")
@@ -183,10 +192,20 @@ def _look(body: bytes, start: bytes) -> Document:
             return Document(body, Shape.LIST, items=msgspec.json.decode(body, type=list[msgspec.Raw]))
         value = msgspec.json.decode(body)
     except msgspec.DecodeError as error:
+        if start == b"{" and TRAILING in str(error) and (lines := _lines(body)):
+            return Document(body, Shape.LINES, items=lines)
         if start in b"{[":
             raise ReportError(f"the document is not valid JSON: {error}") from error
         return Document(body, Shape.TEXT, header=read_header(body))
     return Document(body, Shape.NULL if value is None else Shape.SCALAR)
+
+
+def _lines(body: bytes) -> list[msgspec.Raw]:
+    """Return the values of JSON lines (jsonlines.org), undecoded; [] where it is something else."""
+    try:
+        return LINES.decode_lines(body)
+    except (msgspec.DecodeError, RecursionError):
+        return []
 
 
 def check_bounds(body: bytes) -> None:

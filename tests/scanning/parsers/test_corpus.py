@@ -16,29 +16,17 @@ CORPUS = Path(__file__).parents[3].parent / "shared" / "corpus"
 # Folders and files that no parser reads yet.
 NOT_READ = {
     "aqua",
-    "attestation",
     "aws_inspector2",
     "awssecurityhub",
-    "csaf",
-    "cyclonedx_vex",
     "gcloud_artifact_scan",
     "neuvector",
-    "openvex",
     "osv_scanner",
     "sarif",
     "snyk",
     "snyk_issue_api",
-    "spdx",
     "sysdig_cli",
     "sysdig_reports",
     "twistlock",
-    "webhook_clair",
-    "webhook_dockerhub",
-    "webhook_github_packages",
-    "webhook_harbor",
-    "webhook_k8s_admission",
-    "webhook_registry",
-    "webhook_stackrox",
     "wiz",
     "wizcli",
 }
@@ -51,9 +39,26 @@ HAS_VULNERABILITIES = "the index calls every CycloneDX file an SBOM; with vulner
 REBUILT = "manifestDigest is in no repoDigest: it may be rebuilt locally and exist in no registry"
 ARCHIVE = "the index gives ArtifactName, which is the archive's path here; we take the image's name from Metadata"
 SEVERAL_PACKAGES = "the index takes one package for each finding, we all that it names; the entries are as many"
+UNTAGGED = "a subject's name has no tag: its digest stands behind it, so that it does not mean `latest`"
+DESCRIBED = "what the document describes (image, directory, distribution) is no package in it"
 DEVIATIONS: dict[tuple[str, str], str] = {
     ("anchorectl_policies/no_violation.json", "kind"): "`[]` does not say who wrote it, nor what was looked at",
     ("jfrog_xray_api_summary_artifact/many_vulns.json", "entries"): SEVERAL_PACKAGES,
+    ("attestation/centos-7-cyclonedx.intoto.jsonl", "image"): UNTAGGED,
+    ("attestation/centos-7-cyclonedx.intoto.jsonl", "components"): "the operating system is no package",
+    ("attestation/cosign-custom-attestation.json", "image"): UNTAGGED,
+    ("attestation/cosign-custom-attestation.json", "kind"): "a custom attestation is no SBOM: it states nothing",
+    ("cyclonedx_vex/cyclonedx_vex_integrated.json", "components"): "a VEX only names them: they lie in no image",
+    ("cyclonedx_vex/usecase-05-vex.json", "entries"): "two statements of different status, for two ranges of versions",
+    ("spdx/go-hummingbird.spdx.json", "components"): DESCRIBED,
+    ("spdx/golden-conda-spdx.json", "components"): DESCRIBED,
+    ("spdx/golden-julia-spdx.json", "components"): f"{DESCRIBED}, nor is a lock file",
+    ("spdx/harbor-sbom_test.json", "components"): DESCRIBED,
+    ("spdx/sbom-tool-alpine-3.17-sbom.spdx.json", "components"): DESCRIBED,
+    ("spdx/secobserve-multiple_observations.json", "components"): DESCRIBED,
+    ("spdx/trivy-centos-7-spdx.json", "components"): DESCRIBED,
+    ("spdx/trivy-centos-7-spdx.json", "image"): ARCHIVE,
+    ("spdx/ubi8-micro.spdx.json", "components"): "source packages, repositories and the distribution are no packages",
     ("openreports/openreports_single_report.json", "entries"): "one of the three results is of a compliance check",
     ("gitlab_container_scan/golden-trivy-alpine-310.gitlab.json", "image"): "an archive's path is no image's name",
     ("gitlab_container_scan/issue6639_v15.json", "image"): "`Node.js` and a lock file are targets inside the one image",
