@@ -152,6 +152,16 @@ FORMATS: tuple[Format, ...] = (
         "findings by image, the image's name (its digest where the name has one), the scanner that GitLab ran",
     ),
     Format(
+        "sarif",
+        "SARIF 2.1: of Trivy, Grype, Docker Scout, Snyk, OSV-Scanner, Clair and Sysdig vulnerabilities,"
+        " of every other tool checks",
+        "`docker scout cves --format sarif --output report.sarif IMAGE`, `grype IMAGE -o sarif >"
+        " report.sarif`, `trivy image --format sarif -o report.sarif IMAGE`, `snyk container test IMAGE"
+        " --sarif-file-output=report.sarif`",
+        "findings with package, version and fix as their messages say, those suppressed, the image where"
+        " the tool names it; results of other tools as checks",
+    ),
+    Format(
         "stackrox",
         "StackRox (Red Hat ACS): Central's image, `roxctl image scan` as JSON or CSV",
         '`roxctl image scan --image=IMAGE --output=json > report.json`, `curl -H "Authorization: Bearer '

@@ -23,6 +23,7 @@ from scanning.parsers.cyclonedx_model import (
 from scanning.parsers.document import Document, check_amount, decode
 from scanning.parsers.packages import OS_TYPES, identify, split_purl, upstream_of
 from scanning.parsers.scalars import MAX_DESCRIPTION, licenses_of, moment, score_of, text_of
+from scanning.parsers.tools import SCOUT, scanner_of
 
 NAME = "cyclonedx"
 DECODER = msgspec.json.Decoder(Bom)
@@ -50,10 +51,10 @@ def parse(document: Document) -> ScanReport:
     bom = decode(DECODER, document.body)
     scan = scan_of(bom)
     metadata = bom.metadata or Metadata()
-    tool = next(tools_of(metadata), Component())
+    tool = maker_of(metadata)
     return ScanReport(
         format=NAME,
-        scanner=text_of(tool.name) or NAME,
+        scanner=scanner_of(text_of(tool.name)) or NAME,
         images=(scan,),
         kind=Kind.VULNERABILITY if scan.matches else Kind.SBOM,
         scanner_version=text_of(tool.version),
@@ -95,6 +96,13 @@ def tools_of(metadata: Metadata) -> Iterator[Component]:
     """Yield the tools that made the document."""
     tools = metadata.tools
     yield from (tools.components or ()) if isinstance(tools, Tools) else tools or ()
+
+
+def maker_of(metadata: Metadata) -> Component:
+    """Return the tool that looked at the image: Docker Scout, which names its helpers too, else the first."""
+    tools = list(tools_of(metadata))
+    scout = (tool for tool in tools if scanner_of(text_of(tool.name)) == SCOUT)
+    return next(scout, tools[0] if tools else Component())
 
 
 def is_package(component: Component) -> bool:

@@ -23,6 +23,7 @@ from scanning.parsers.gitlab_model import Dependency, Found, Identifier, Link, L
 from scanning.parsers.image_config import is_reference
 from scanning.parsers.packages import identify
 from scanning.parsers.scalars import MAX_DESCRIPTION, moment, text_of
+from scanning.parsers.tools import scanner_of
 
 NAME = "gitlab"
 KIND = "container_scanning"
@@ -71,7 +72,7 @@ def parse(document: Document) -> ScanReport:
     error = "; ".join(told[:5])[:1_000] or "GitLab's analyzer says that the scan failed"
     return ScanReport(
         format=NAME,
-        scanner=text_of(scanner.id).lower() or text_of(analyzer.id).lower() or NAME,
+        scanner=scanner_of(text_of(scanner.id) or text_of(analyzer.id)) or NAME,
         images=tuple(
             ImageScan(_facts(name, grouped), outcome, error if failed else "", tuple(map(_match, grouped)))
             for name, grouped in _by_image(found).items()

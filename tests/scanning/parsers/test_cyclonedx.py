@@ -160,3 +160,13 @@ def test_the_versions_a_statement_is_about_are_not_what_is_installed(read):
     report = read({"bomFormat": "CycloneDX", "vulnerabilities": [{"id": "CVE-2099-0001", "affects": affects}]})
     assert {match.package.version for match in report.images[0].matches} == {""}
     assert report.entries == 2
+
+
+def test_docker_scout_goes_by_one_name_wherever_it_stands_among_the_tools(read, sample):
+    bom = sample("cyclonedx/trivy.json")
+    for tools in (
+        [{"vendor": "Docker", "name": "Docker Scout", "version": "1.23.0"}],
+        {"components": [{"name": "syft", "version": "1"}, {"name": "docker-scout", "version": "1.23.0"}]},
+    ):
+        bom["metadata"]["tools"] = tools
+        assert (read(bom).scanner, read(bom).scanner_version) == ("docker-scout", "1.23.0")

@@ -77,3 +77,9 @@ def test_another_kind_of_scan_is_not_ours(read, sample):
     report["scan"]["type"] = "dependency_scanning"
     with pytest.raises(ValueError, match="not recognised"):
         read(report)
+
+
+def test_docker_scout_goes_by_one_name(read, sample):
+    report = sample("gitlab/report.json")
+    report["scan"]["scanner"] = {"id": "docker_scout", "name": "Docker Scout", "version": "1.23.0"}
+    assert (read(report).scanner, read(report).scanner_version) == ("docker-scout", "1.23.0")
