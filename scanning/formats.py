@@ -85,6 +85,27 @@ FORMATS: tuple[Format, ...] = (
         "rows as checks of the image, allow-listed ones marked, never as vulnerabilities; the image's digests",
     ),
     Format(
+        "aqua",
+        "Aqua's scan result: of its scanner and CI plug-ins, of the image-scan webhook, of the task of Azure DevOps",
+        "`docker run --rm -v /var/run/docker.sock:/var/run/docker.sock AQUA_SCANNER scan --local --jsonfile report.json"
+        " IMAGE`",
+        "findings, acknowledged ones set aside, all packages where all are listed, policies as checks, secrets and"
+        " malware (where they lie), the image's digests and system",
+    ),
+    Format(
+        "aqua-api",
+        "answers of Aqua's API: findings of many images (version 2), the result of one (version 1)",
+        '`curl -H "Authorization: Bearer TOKEN" "https://AQUA/api/v2/risks/vulnerabilities?pagesize=1000&'
+        'image_name=IMAGE" > report.json`',
+        "findings by image, acknowledged ones set aside, the image's name, digest and system",
+    ),
+    Format(
+        "aqua-microscanner",
+        "Aqua MicroScanner's result (not maintained), alone or in the output of the build",
+        "`docker build . > report.txt` with MicroScanner as a step",
+        "findings and packages of the image that the sender names: ?image=",
+    ),
+    Format(
         "xeol",
         "Xeol's ends of life",
         "`xeol IMAGE -o json > report.json`",

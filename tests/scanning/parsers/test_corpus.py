@@ -15,7 +15,6 @@ CORPUS = Path(__file__).parents[3].parent / "shared" / "corpus"
 
 # Folders and files that no parser reads yet.
 NOT_READ = {
-    "aqua",
     "aws_inspector2",
     "awssecurityhub",
     "gcloud_artifact_scan",
