@@ -365,6 +365,35 @@ FORMATS: tuple[Format, ...] = (
         "what the API server sends to an admission webhook",
         "the names of the images of all containers",
     ),
+    Format(
+        "aws-inspector",
+        "Amazon Inspector 2's findings",
+        "`aws inspector2 list-findings --filter-criteria "
+        '\'{"ecrImageRepositoryName":[{"comparison":"EQUALS","value":"REPOSITORY"}]}\' > findings.json`',
+        "findings by image at every package that each names, the image's digest, tags and system; closed and "
+        "suppressed ones as set aside; open networks and code as checks of the account",
+    ),
+    Format(
+        "aws-ecr",
+        "Amazon ECR's scan of an image, basic or enhanced",
+        "`aws ecr describe-image-scan-findings --repository-name REPOSITORY --image-id imageTag=TAG > scan.json`",
+        "findings, the image's digest, of an enhanced scan also its repository and system; a scan that failed as such",
+    ),
+    Format(
+        "aws-security-hub",
+        "AWS Security Hub's findings",
+        "`aws securityhub get-findings > findings.json`",
+        "vulnerabilities by image, archived and suppressed ones as set aside; controls and other products' "
+        "findings as checks of the account",
+    ),
+    Format(
+        "google-artifact-analysis",
+        "Google Artifact Analysis: gcloud's description of an image, lists of occurrences",
+        "`gcloud artifacts docker images describe IMAGE --show-package-vulnerability --format=json > "
+        "scan.json`, `gcloud artifacts docker images list-vulnerabilities SCAN --format=json`",
+        "findings by image, its digest and system; those that a VEX document takes back as set aside; a scan "
+        "that failed as such",
+    ),
 )
 
 

@@ -26,10 +26,10 @@ FOLDERS = (
     *("stackrox_scan", "stackrox_check", "deepfence", "trivy_operator_prometheus"),
     *("docker_bench", "kubebench", "dockle", "hadolint", "kubescape", "kubehunter", "neuvector_compliance"),
     *("azure_defender", "jfrog_xray", "jfrog_xray_api_summary_artifact", "jfrog_xray_on_demand_binary_scan"),
-    *("jfrog_xray_unified",),
     *("spdx", "openvex", "csaf", "cyclonedx_vex", "attestation"),
     *("webhook_clair", "webhook_dockerhub", "webhook_github_packages", "webhook_harbor", "webhook_k8s_admission"),
     *("webhook_registry", "webhook_stackrox"),
+    *("jfrog_xray_unified", "aws_inspector2", "awssecurityhub", "gcloud_artifact_scan"),
 )
 # The index does not tell statements apart by their status.
 BY_STATUS = {"cyclonedx_vex/usecase-05-vex.json": "2"}

@@ -15,9 +15,6 @@ CORPUS = Path(__file__).parents[3].parent / "shared" / "corpus"
 
 # Folders and files that no parser reads yet.
 NOT_READ = {
-    "aws_inspector2",
-    "awssecurityhub",
-    "gcloud_artifact_scan",
     "neuvector",
     "osv_scanner",
     "snyk",
@@ -39,6 +36,7 @@ ARCHIVE = "the index gives ArtifactName, which is the archive's path here; we ta
 SEVERAL_PACKAGES = "the index takes one package for each finding, we all that it names; the entries are as many"
 UNTAGGED = "a subject's name has no tag: its digest stands behind it, so that it does not mean `latest`"
 DESCRIBED = "what the document describes (image, directory, distribution) is no package in it"
+ECR = "with the registry's host, which account and region tell: the repository alone would be one of Docker Hub"
 DEVIATIONS: dict[tuple[str, str], str] = {
     ("anchorectl_policies/no_violation.json", "kind"): "`[]` does not say who wrote it, nor what was looked at",
     ("jfrog_xray_api_summary_artifact/many_vulns.json", "entries"): SEVERAL_PACKAGES,
@@ -57,6 +55,11 @@ DEVIATIONS: dict[tuple[str, str], str] = {
     ("spdx/trivy-centos-7-spdx.json", "components"): DESCRIBED,
     ("spdx/trivy-centos-7-spdx.json", "image"): ARCHIVE,
     ("spdx/ubi8-micro.spdx.json", "components"): "source packages, repositories and the distribution are no packages",
+    ("aws_inspector2/aws_inspector2_many_vul.json", "entries"): f"one is closed and set aside; {SEVERAL_PACKAGES}",
+    ("aws_inspector2/aws_inspector2_many_vul.json", "image"): ECR,
+    ("aws_inspector2/aws_inspector2_one_vul.json", "image"): ECR,
+    ("awssecurityhub/inspector_ecr.json", "entries"): SEVERAL_PACKAGES,
+    ("gcloud_artifact_scan/many_vulns.json", "image"): "its digest names it: a name without tag would mean `latest`",
     ("openreports/openreports_single_report.json", "entries"): "one of the three results is of a compliance check",
     ("gitlab_container_scan/golden-trivy-alpine-310.gitlab.json", "image"): "an archive's path is no image's name",
     ("gitlab_container_scan/issue6639_v15.json", "image"): "`Node.js` and a lock file are targets inside the one image",
