@@ -6,36 +6,9 @@ together); the container that serves the page has no docs.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
-COMMAND = re.compile(r"`([^`]+)`")
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """One format by its parser's name. In `document` and `made_by` what stands between backticks is code."""
-
-    name: str
-    document: str
-    made_by: str
-    kept: str
-
-    @property
-    def title(self) -> str:
-        """What the document is, without marks."""
-        return self.document.replace("`", "")
-
-    @property
-    def commands(self) -> list[str]:
-        """What to type."""
-        return COMMAND.findall(self.made_by)
-
-    @property
-    def remark(self) -> str:
-        """What is said beside the commands."""
-        return COMMAND.sub("", self.made_by).strip(" ,;")
-
+from scanning.format import Format
+from scanning.formats_cloud import CLOUD
+from scanning.formats_posture import POSTURE
 
 FORMATS: tuple[Format, ...] = (
     Format(
@@ -214,83 +187,8 @@ FORMATS: tuple[Format, ...] = (
         '`curl "https://PROMETHEUS/api/v1/query?query=trivy_vulnerability_id"`',
         "findings by image, secrets (where they lie), checks and compliance of the cluster",
     ),
-    Format(
-        "docker-bench",
-        "Docker Bench for Security's log",
-        "`sh docker-bench-security.sh -l bench.log`, which writes `bench.log.json`; send it with ?subject=HOST",
-        "all results as checks of the host, with the containers and images that each names",
-    ),
-    Format(
-        "kube-bench",
-        "kube-bench JSON: with totals, a bare list, or one group of controls",
-        "`kube-bench run --json > kube-bench.json`; send it with ?subject=NODE",
-        "all results as checks of the node, by version of the benchmark",
-    ),
-    Format(
-        "dockle",
-        "Dockle JSON",
-        "`dockle -f json -o dockle.json IMAGE`",
-        "checks of the image, and its name where Dockle writes it",
-    ),
-    Format(
-        "hadolint",
-        "Hadolint JSON",
-        "`hadolint --format json Dockerfile > hadolint.json`; send it with ?subject=PROJECT",
-        "all findings as checks of the project, with file and line",
-    ),
-    Format(
-        "kubescape",
-        "Kubescape's results, format version 2: of a cluster or of files",
-        "`kubescape scan framework nsa,mitre --format json --format-version v2 --output kubescape.json`",
-        "every control of every resource as checks of the cluster or the project",
-    ),
-    Format(
-        "kube-hunter",
-        "kube-hunter JSON",
-        "`kube-hunter --cidr NETWORK --report json > kube-hunter.json`; send it with ?subject=CLUSTER",
-        "weaknesses as checks of the cluster, the services that answered as notes",
-    ),
-    Format(
-        "neuvector-compliance",
-        "NeuVector's compliance checks of a host or container",
-        '`curl -H "X-Auth-Token: TOKEN" https://NEUVECTOR:10443/v1/host/HOST/compliance`; send it with ?subject=HOST',
-        "all results as checks, by benchmark",
-    ),
-    Format(
-        "azure-defender",
-        "Microsoft Defender for Cloud's table of recommendations",
-        "in the Azure portal: Microsoft Defender for Cloud, Recommendations, Download CSV report",
-        "recommendations as checks of the subscription, by resource",
-    ),
-    Format(
-        "jfrog-xray",
-        "JFrog Xray's export of an artifact's components",
-        "in JFrog's console: Xray, Scans List, the image, Actions, Export Scan Data, Vulnerabilities as JSON;"
-        " send it with ?image=",
-        "findings with the fixed versions",
-    ),
-    Format(
-        "jfrog-xray-scan",
-        "JFrog CLI's scan on demand: Xray's answers",
-        "`jf docker scan IMAGE --format=json > scan.json`",
-        "findings of each artifact with the package's place, the image's name; a scan that failed as such",
-    ),
-    Format(
-        "jfrog-xray-summary",
-        "JFrog Xray's artifact summary",
-        '`curl -u USER:TOKEN https://JFROG/xray/api/v1/summary/artifact -H "Content-Type: application/json" '
-        '-d \'{"paths": ["default/REPOSITORY/IMAGE/TAG"]}\'`',
-        "findings of each image at every package that an issue names, the image's manifest digest; licence "
-        "issues as checks",
-    ),
-    Format(
-        "jfrog-xray-unified",
-        "JFrog Xray's vulnerabilities report",
-        "`curl -X POST -u USER:TOKEN "
-        '"https://JFROG/xray/api/v1/reports/vulnerabilities/REPORT'
-        '?direction=asc&page_num=1&num_of_rows=10000&order_by=severity"`',
-        "findings by image",
-    ),
+    *POSTURE,
+    *CLOUD,
     Format(
         "spdx",
         "SPDX 2.2 and 2.3 in JSON",
@@ -364,35 +262,6 @@ FORMATS: tuple[Format, ...] = (
         "Kubernetes' admission reviews and image reviews",
         "what the API server sends to an admission webhook",
         "the names of the images of all containers",
-    ),
-    Format(
-        "aws-inspector",
-        "Amazon Inspector 2's findings",
-        "`aws inspector2 list-findings --filter-criteria "
-        '\'{"ecrImageRepositoryName":[{"comparison":"EQUALS","value":"REPOSITORY"}]}\' > findings.json`',
-        "findings by image at every package that each names, the image's digest, tags and system; closed and "
-        "suppressed ones as set aside; open networks and code as checks of the account",
-    ),
-    Format(
-        "aws-ecr",
-        "Amazon ECR's scan of an image, basic or enhanced",
-        "`aws ecr describe-image-scan-findings --repository-name REPOSITORY --image-id imageTag=TAG > scan.json`",
-        "findings, the image's digest, of an enhanced scan also its repository and system; a scan that failed as such",
-    ),
-    Format(
-        "aws-security-hub",
-        "AWS Security Hub's findings",
-        "`aws securityhub get-findings > findings.json`",
-        "vulnerabilities by image, archived and suppressed ones as set aside; controls and other products' "
-        "findings as checks of the account",
-    ),
-    Format(
-        "google-artifact-analysis",
-        "Google Artifact Analysis: gcloud's description of an image, lists of occurrences",
-        "`gcloud artifacts docker images describe IMAGE --show-package-vulnerability --format=json > "
-        "scan.json`, `gcloud artifacts docker images list-vulnerabilities SCAN --format=json`",
-        "findings by image, its digest and system; those that a VEX document takes back as set aside; a scan "
-        "that failed as such",
     ),
 )
 
