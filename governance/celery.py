@@ -26,6 +26,7 @@ app.conf.beat_schedule = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "look after the feeds": {"task": "scanning.tasks.feeds", "schedule": 60.0, "options": {"expires": 60}},
     "prune bodies": {"task": "scanning.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
     "follow the clock": {"task": "scanning.tasks.follow_clock", "schedule": 900.0, "options": {"expires": 900}},
 }

@@ -247,6 +247,17 @@ OUTBOUND_PROXY = env_secret("OUTBOUND_PROXY")
 if OUTBOUND_PROXY and urlsplit(OUTBOUND_PROXY).scheme not in ("http", "https"):
     raise ImproperlyConfigured("OUTBOUND_PROXY must begin with http:// or https://")
 OUTBOUND_NO_PROXY = env_list("OUTBOUND_NO_PROXY", "")
+# Where each feed is fetched from: an https address or the path of a file; `off` leaves it to `manage.py feeds`.
+FEEDS = {
+    "epss": os.environ.get("EPSS_FEED", "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz"),
+    "kev": os.environ.get(
+        "KEV_FEED", "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json"
+    ),
+    "endoflife": os.environ.get("ENDOFLIFE_FEED", "https://endoflife.date/api/v1/products/full"),
+}
+for name, source in FEEDS.items():
+    if source != "off" and not source.startswith(("https://", "http://", "/")):
+        raise ImproperlyConfigured(f"{name.upper()}_FEED must be an https address, an absolute path or off")
 # For fault tests only: `point:kill`, `point:raise` or `point:sleep=SECONDS`, comma separated.
 FAILPOINTS = os.environ.get("PW_FAILPOINT", "")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20

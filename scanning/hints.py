@@ -73,6 +73,6 @@ def trim(connection: Connection) -> None:
 BELL = Bell()
 
 
-def hint() -> bool:
+def hint(task: str = "work_off") -> bool:
     """Tell the workers to look."""
-    return BELL.ring("scanning.tasks.work_off")
+    return BELL.ring(f"scanning.tasks.{task}")

@@ -144,3 +144,33 @@ class ScheduleSlot(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["job", "slot_start"], name="one_slot")]
+
+
+class FeedState(models.Model):
+    """A feed: the copy that is in use, and how the last look for a newer one went."""
+
+    name = models.CharField(max_length=20, unique=True)
+    # Of the copy in use: where it came from, its hash, its own date and version, its rows, and when it was stored.
+    source = models.CharField(max_length=500, blank=True)
+    body_sha256 = models.BinaryField(max_length=32, null=True)
+    feed_date = models.DateTimeField(null=True)
+    version = models.CharField(max_length=60, blank=True)
+    rows = models.IntegerField(default=0)
+    fetched_at = models.DateTimeField(null=True)
+    # What the server said of it (RFC 9110, validators), to ask for a newer one only.
+    etag = models.CharField(max_length=300, blank=True)
+    last_modified = models.CharField(max_length=100, blank=True)
+    # The last look, the last one that ended well, and what went wrong since.
+    tried_at = models.DateTimeField(null=True)
+    checked_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=500, blank=True)
+    # Somebody asked for a look now; a process is at it until.
+    is_wanted = models.BooleanField(default=False)
+    busy_until = models.DateTimeField(null=True)
+
+
+class FeedBody(models.Model):
+    """The last good copy as it came, zstd-compressed."""
+
+    state = models.OneToOneField(FeedState, models.CASCADE, primary_key=True, related_name="body")
+    data = models.BinaryField()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from governance.findings import state
-from scanning import deliveries, pool
+from governance.findings import enrichment, life, state
+from scanning import deliveries, pool, refresh
 from scanning.slots import take_slot
 
 
@@ -26,6 +26,7 @@ def prune() -> None:
 def follow_clock() -> None:
     """Images whose state changes because time passes."""
     if take_slot("follow clock", 900):
+        life.follow_dates()
         state.follow_clock()
 
 
@@ -33,3 +34,10 @@ def follow_clock() -> None:
 def settle() -> None:
     """Counters of images whose alias groups changed, where the worker that learned it did not get to the end."""
     state.settle(most=1_000)
+    enrichment.look_again()
+
+
+@shared_task(ignore_result=True)
+def feeds() -> None:
+    """Newer copies of the feeds whose time has come, or that somebody asked for."""
+    refresh.refresh_due()

@@ -12,7 +12,9 @@ from collections.abc import Iterable, Sequence
 from django.db import connection
 
 from governance.findings.catalogue import CVE, advisory_ids
+from governance.findings.enrichment import enrich
 from governance.findings.report import Match
+from governance.findings.weigh import line_up
 
 # Number of the advisory lock under which groups change: two reports that teach overlapping pairs must see each other's.
 LOCK = 0x70775F616C696173
@@ -126,7 +128,9 @@ def _learn(pairs: list[tuple[str, str]]) -> None:
         ids = [pk for pk, name, _, _ in reached if not CVE.fullmatch(name)]
         cursor.execute(PAIRS, {"ids": ids})
         wanted = group_names([row[1] for row in reached], cursor.fetchall())
-    _move([(pk, group, wanted[name]) for pk, name, group, now in reached if now != wanted[name]])
+    moved = _move([(pk, group, wanted[name]) for pk, name, group, now in reached if now != wanted[name]])
+    # Also what stays where it is may go by another CVE now.
+    line_up(enrich(moved | {group for _, _, group, _ in reached}))
 
 
 # A group that comes (back) into being takes its texts from the one it leaves.
@@ -162,10 +166,13 @@ AND NOT EXISTS (SELECT FROM findings_advisory WHERE vulnerability_id = gone.id)
 CHANGED = "INSERT INTO findings_regroup (vulnerability) SELECT unnest(%(groups)s::bigint[]) ON CONFLICT DO NOTHING"
 
 
-def _move(moves: list[tuple[int, int, str]]) -> None:
-    """Move [(identifier, its group now, the name of the group it belongs to)]; the counters follow afterwards."""
+def _move(moves: list[tuple[int, int, str]]) -> set[int]:
+    """Move [(identifier, its group now, the name of the group it belongs to)]; the counters follow afterwards.
+
+    Returns the groups that gained or lost one.
+    """
     if not moves:
-        return
+        return set()
     values: dict[str, list[int] | list[str]] = {
         "ids": [pk for pk, _, _ in moves],
         "left": [group for _, group, _ in moves],
@@ -179,3 +186,4 @@ def _move(moves: list[tuple[int, int, str]]) -> None:
         cursor.execute(DESCRIBE, values)
         cursor.execute(EMPTY, values)
         cursor.execute(CHANGED, values)
+    return joined | {group for _, group, _ in moves}

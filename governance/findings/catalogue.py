@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connection
 
+from governance.findings.enrichment import enrich
 from governance.findings.report import Match, PackageAt
 from governance.images.clean import clean_text, clean_time, clean_url
 
@@ -144,9 +145,11 @@ def advisory_ids(matches: Sequence[Match]) -> dict[str, int]:
             _store_groups(missing, matches)
             cursor.execute(
                 "INSERT INTO findings_advisory (name, vulnerability_id)"
-                " SELECT name, id FROM findings_vulnerability WHERE name = ANY(%s) ON CONFLICT (name) DO NOTHING",
+                " SELECT name, id FROM findings_vulnerability WHERE name = ANY(%s) ON CONFLICT (name) DO NOTHING"
+                " RETURNING vulnerability_id",
                 [missing],
             )
+            enrich({pk for (pk,) in cursor.fetchall()})
             cursor.execute("SELECT name, id FROM findings_advisory WHERE name = ANY(%s)", [missing])
             known |= dict(cursor.fetchall())
     return known

@@ -19,10 +19,25 @@ class Vulnerability(models.Model):
     severity = models.SmallIntegerField(default=0)
     cvss = models.FloatField(default=0)
     published = models.DateTimeField(null=True)
+    # Joined by CVE from the feeds (`enrichment.py`); of several CVEs that it stands for, the highest score and the
+    # earliest entry, and whose they are. No score is not a score of 0.
+    epss = models.FloatField(null=True)
+    epss_percentile = models.FloatField(null=True)
+    epss_cve = models.CharField(max_length=30, blank=True, db_default="", default="")
+    kev_added = models.DateField(null=True)
+    kev_due = models.DateField(null=True)
+    kev_ransomware = models.BooleanField(null=True)
+    kev_cve = models.CharField(max_length=30, blank=True, db_default="", default="")
 
     class Meta:
         verbose_name_plural = "vulnerabilities"
-        indexes = [models.Index(fields=["-severity", "-id"], name="vulnerability_worst")]
+        indexes = [
+            models.Index(fields=["-severity", "-id"], name="vulnerability_worst"),
+            models.Index(models.F("epss").desc(nulls_last=True), models.F("id").desc(), name="vulnerability_likely"),
+            models.Index(
+                fields=["-severity", "-id"], name="vulnerability_exploited", condition=~models.Q(kev_added=None)
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -56,6 +71,56 @@ class Regroup(models.Model):
     """An alias group that changed and whose sets have to be counted again; a number, because it may be gone by then."""
 
     vulnerability = models.BigIntegerField(unique=True)
+
+
+class Reweigh(models.Model):
+    """A set whose findings' scores changed: it and the images that show it are weighed again, slice by slice."""
+
+    finding_set = models.BigIntegerField()
+
+
+class ExploitScore(models.Model):
+    """EPSS: how likely a CVE is to be exploited within 30 days, for every CVE, whether any image has it or not."""
+
+    cve = models.CharField(max_length=30, primary_key=True)
+    score = models.FloatField()
+    percentile = models.FloatField()
+
+
+class KnownExploited(models.Model):
+    """An entry of CISA's catalogue. `due` binds agencies of the United States only."""
+
+    cve = models.CharField(max_length=30, primary_key=True)
+    added = models.DateField()
+    due = models.DateField(null=True)
+    ransomware = models.BooleanField()
+
+
+class DistroLife(models.Model):
+    """Until when a release of a distribution gets fixes; `distro` is os-release's ID, `release` how versions begin.
+
+    `is_ended` where a source says so without a date.
+    """
+
+    distro = models.CharField(max_length=60)
+    release = models.CharField(max_length=60)
+    ends = models.DateField(null=True)
+    is_ended = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["distro", "release"], name="one_life")]
+
+
+class Enrichment(models.Model):
+    """What was stored of a feed: its own date and version, and whether rows that came in meanwhile were looked at."""
+
+    name = models.CharField(max_length=20, primary_key=True)
+    date = models.DateTimeField(null=True)
+    version = models.CharField(max_length=60, blank=True)
+    stored_at = models.DateTimeField()
+    # Sets beyond this were perhaps being written while the feed was; `enrichment.look_again` sees to them.
+    sets_before = models.BigIntegerField(default=0)
+    is_settled = models.BooleanField(default=False)
 
 
 class Package(models.Model):
@@ -113,6 +178,9 @@ class FindingSet(models.Model):
     low = models.IntegerField(default=0)
     unknown = models.IntegerField(default=0)
     fixable = models.IntegerField(default=0)
+    # Lines that are known exploited, and the highest score of all (`weigh.py`).
+    exploited = models.IntegerField(default=0, db_default=0)
+    epss = models.FloatField(null=True)
     # Of a set merged from several scanners: {"severity" | "fix" | "status" | "alone": [finding ids]}.
     disputes = models.JSONField(null=True)
 

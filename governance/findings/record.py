@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from django.db import connection
 
+from governance.findings.life import follow_lives
 from governance.findings.models import CheckResult, Scan
 from governance.findings.report import ImageFacts, ImageScan, Kind, Outcome, ScanReport
 from governance.findings.sets import Contents, contents, store_finding_set, store_package_set
@@ -290,7 +291,7 @@ UPDATE images_image SET
     built_at = coalesce(built_at, %(built_at)s::timestamptz), size = coalesce(size, %(size)s::bigint),
     distro = coalesce(nullif(distro, ''), %(distro)s),
     distro_version = coalesce(nullif(distro_version, ''), %(version)s),
-    end_of_life = coalesce(%(end_of_life)s::boolean, end_of_life),
+    end_of_life_said = coalesce(%(end_of_life)s::boolean, end_of_life_said),
     top_layer_id = coalesce(top_layer_id, %(top_layer)s::bigint)
 WHERE id = %(image)s
 """
@@ -309,6 +310,7 @@ def _describe(image: int, facts: ImageFacts) -> None:
     }
     with connection.cursor() as cursor:
         cursor.execute(DESCRIBE, row)
+    follow_lives([image])
 
 
 def _move_scans(into: int, gone: Sequence[int]) -> None:

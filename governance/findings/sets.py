@@ -22,6 +22,7 @@ from governance.findings.catalogue import (
 )
 from governance.findings.models import PackageSet
 from governance.findings.report import Match, PackageAt
+from governance.findings.weigh import WEIGHT, line_up
 from governance.images.clean import clean_text
 
 # A vendor's word that the package is not affected, or no longer: shown, but in no counter.
@@ -134,10 +135,12 @@ FROM (
 # No value ever becomes part of these texts, only the expression that names the ids.
 SAVE = (
     "INSERT INTO findings_findingset"
-    " (hash, findings, suppressed, disputes, critical, high, medium, low, unknown, fixable)"
-    " SELECT %(hash)s, %(findings)s::int[], %(suppressed)s::int[], %(disputes)s, counts.* FROM ("
+    " (hash, findings, suppressed, disputes, critical, high, medium, low, unknown, fixable, exploited, epss)"
+    " SELECT %(hash)s, %(findings)s::int[], %(suppressed)s::int[], %(disputes)s, counts.*, weight.* FROM ("
     + COUNT.format(ids="%(findings)s::int[]")
-    + ") counts ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING id"
+    + ") counts CROSS JOIN ("
+    + WEIGHT.format(ids="%(findings)s::int[]")
+    + ") weight ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING id"
 )
 
 
@@ -212,6 +215,7 @@ def recount_groups(groups: set[int]) -> None:
         cursor.execute(REMERGE, {"groups": list(groups)})
         cursor.execute(RECOUNT, {"groups": list(groups)})
         cursor.execute(CARRY, {"groups": list(groups)})
+    line_up(groups)
 
 
 def store_package_set(found: Contents) -> int:

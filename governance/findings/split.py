@@ -15,6 +15,8 @@ from django.db import connection, transaction
 
 from governance.findings.models import FindingSplit, PackageSet
 from governance.findings.sets import COUNT, places_of
+from governance.findings.weigh import weigh
+from governance.images.identity import lock_images
 
 SLICE = 1000
 How = FindingSplit.How
@@ -147,6 +149,8 @@ def split(images: Sequence[int]) -> None:
     splits = [ids.get(pairs[image]) if image in pairs else None for image in images]
     with connection.cursor() as cursor:
         cursor.execute(APPLY, {"images": list(images), "splits": splits})
+    lock_images(images)
+    weigh(images)
 
 
 def settle_splits(most: int = 10 * SLICE) -> int:

@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from governance.findings.models import Remerge, Scan
 from governance.findings.sets import RANK, recount_groups
 from governance.findings.split import settle_splits
+from governance.findings.weigh import settle_weights, weigh
 from governance.findings.witnesses import Testimony, union_set
 from governance.images.lineage import settle_lineage
 
@@ -105,6 +106,7 @@ def refresh(images: Iterable[int]) -> None:
             cursor.execute(APPLY, _summary(image, rows[image]))
         # What the image has of its base, and what is built on it has of the image, follows (`split.settle_splits`).
         cursor.execute(RESPLIT, [ids, ids])
+    weigh(ids)
 
 
 def _summary(image: int, scans: list[tuple]) -> dict[str, Any]:  # type: ignore[type-arg]
@@ -146,9 +148,10 @@ def settle(most: int = 50) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM findings_regroup), EXISTS (SELECT FROM findings_remerge),"
-            " EXISTS (SELECT FROM images_lineagework), EXISTS (SELECT FROM images_splitwork)"
+            " EXISTS (SELECT FROM images_lineagework), EXISTS (SELECT FROM images_splitwork),"
+            " EXISTS (SELECT FROM findings_reweigh)"
         )
-        regroup, remerge, lineage, split = cursor.fetchone()
+        regroup, remerge, lineage, split, reweigh = cursor.fetchone()
     if regroup:
         settle_groups()
     if regroup or remerge:
@@ -157,6 +160,8 @@ def settle(most: int = 50) -> None:
         settle_lineage(20 * most)
     if regroup or remerge or lineage or split:
         settle_splits(20 * most)
+    if regroup or reweigh:
+        settle_weights(20 * most)
 
 
 def settle_groups() -> None:

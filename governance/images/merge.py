@@ -39,8 +39,9 @@ def merge_into(into: int, gone: int, reason: str) -> None:
     for name in ("os", "architecture", "variant", "distro", "distro_version", "built_at", "size", "top_layer_id"):
         if not getattr(stays, name):
             setattr(stays, name, getattr(goes, name))
-    if stays.end_of_life is None:
-        stays.end_of_life = goes.end_of_life
+    for name in ("end_of_life", "end_of_life_said"):
+        if getattr(stays, name) is None:
+            setattr(stays, name, getattr(goes, name))
     stays.first_seen = min(stays.first_seen, goes.first_seen)
     goes.merged_into_id = into
     goes.config_digest = goes.placeholder = None

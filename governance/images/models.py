@@ -113,7 +113,9 @@ class Image(models.Model):
     top_layer = models.ForeignKey(LayerNode, models.PROTECT, null=True, related_name="images")
     distro = models.CharField(max_length=60, blank=True)
     distro_version = models.CharField(max_length=60, blank=True)
+    # Follows the dates of its distribution where they are known (`findings.life`), else what a scanner said.
     end_of_life = models.BooleanField(null=True)
+    end_of_life_said = models.BooleanField(null=True)
 
     # What it was built on: the nearest known image below it (see lineage.py), how that is known (BaseEdge.Rung, 0 for
     # nobody knows) and whether layers or a person vouch for it. `base_name` is the direct base where that is a name
@@ -142,6 +144,11 @@ class Image(models.Model):
     suppressed = models.IntegerField(default=0)
     # critical, high, medium, low packed into one number, so that "worst first" is one indexed sort.
     rank = models.BigIntegerField(default=0)
+    # Findings that are known exploited, the highest EPSS of all, and what it comes to (`findings.risk`, 0 to 100; null
+    # where no scan looked).
+    exploited = models.IntegerField(default=0, db_default=0)
+    epss = models.FloatField(null=True)
+    risk = models.SmallIntegerField(null=True)
     # Last scan at each stage: time, and whether it failed.
     ci_at = models.DateTimeField(null=True)
     registry_at = models.DateTimeField(null=True)
@@ -158,6 +165,8 @@ class Image(models.Model):
             models.Index(fields=["state", "-rank", "-id"], name="image_state"),
             models.Index(fields=["-rank", "-id"], name="image_demo", condition=models.Q(is_demo=True)),
             models.Index(fields=["-rank", "-id"], name="image_ended", condition=models.Q(end_of_life=True)),
+            models.Index(models.F("risk").desc(nulls_last=True), models.F("id").desc(), name="image_risk"),
+            models.Index(fields=["-rank", "-id"], name="image_exploited", condition=models.Q(exploited__gt=0)),
             GinIndex(fields=["owners"], name="image_owners"),
         ]
 
