@@ -94,7 +94,14 @@ def _check(control: Control, target: str, summed: dict[str, Control]) -> Check:
 
 def _result(control: Control) -> Result:
     """Return the result; what passed by an exception or without looking is neither good nor bad."""
-    status = control.status if isinstance(control.status, Status) else Status(control.status)
+    if control.status is None and control.rules:
+        # The worst of its rules: one that was skipped may hide a failure.
+        results = (_of_status(Status(rule.status, rule.sub_status)) for rule in control.rules if rule is not None)
+        return min(results, key=ORDER.index, default=Result.INFO)
+    return _of_status(control.status if isinstance(control.status, Status) else Status(control.status))
+
+
+def _of_status(status: Status) -> Result:
     result = result_of(text_of(status.status))
     return Result.INFO if result == Result.PASS and text_of(status.sub_status) else result
 
@@ -111,7 +118,8 @@ def _subject(report: Report, target: Target) -> tuple[str, str]:
     cluster = text_of(report.cluster_name) or text_of((target.cluster or Place()).context_name)
     files = (target.git, target.file, target.directory, target.helm)
     if cluster or not any(files):
-        return "cluster", cluster
+        from_files = any(text_of(one.resource).startswith("path=") for one in report.results or () if one is not None)
+        return "project" if from_files and not cluster else "cluster", cluster
     places = [place for place in files if place is not None]
     names = [(one.remote_url, one.file_path, one.base_path, one.chart_name, one.repo) for one in places]
     return "project", next(filter(None, (text_of(name) for told in zip(*names, strict=True) for name in told)), "")

@@ -14,12 +14,23 @@ class Status(msgspec.Struct, gc=False):
     sub_status: Scalar = msgspec.field(default=None, name="subStatus")
 
 
+class Rule(msgspec.Struct, gc=False):
+    """One item of `rules`."""
+
+    status: Scalar = None
+    sub_status: Scalar = msgspec.field(default=None, name="subStatus")
+
+
 class Control(msgspec.Struct, gc=False):
-    """A control as it was applied to a resource, or as the summary sums it up. New versions name its severity."""
+    """A control as it was applied to a resource, or as the summary sums it up.
+
+    New versions name its severity, old ones not its status where it was applied: that follows from its rules.
+    """
 
     id: Scalar = msgspec.field(default=None, name="controlID")
     name: Scalar = None
     status: Status | Scalar = None
+    rules: list[Rule | None] | None = None
     severity: Scalar = None
     score_factor: Scalar = msgspec.field(default=None, name="scoreFactor")
 

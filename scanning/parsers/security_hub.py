@@ -39,7 +39,8 @@ from scanning.parsers.security_hub_model import (
 )
 
 NAME = "aws-security-hub"
-MEMBERS = {"ProductArn", "AwsAccountId"}
+# Every finding must have them.
+MEMBERS = {"ProductArn", "GeneratorId"}
 # Inspector names a resource's system beside it.
 PLATFORMS = tuple(
     f"aws/inspector/resources/1/resourceDetails/{kind}Details/platform"
@@ -217,7 +218,8 @@ def _benchmarks(found: list[Finding]) -> Iterable[Benchmark]:
         fields = one.product_fields or {}
         arn = text_of(fields.get("StandardsArn") or fields.get("StandardsGuideArn"))
         standard = arn.partition("standards/")[2] or arn.partition("ruleset/")[2]
-        title = standard or text_of(one.product_name) or text_of(fields.get("aws/securityhub/ProductName"))
+        products = (one.product_name, fields.get("ProviderName"), fields.get("aws/securityhub/ProductName"))
+        title = standard or next(filter(None, map(text_of, products)), "")
         grouped.setdefault((text_of(one.aws_account_id), title), []).append(_check(one, fields))
     for (account, title), checks in grouped.items():
         yield Benchmark("account", account, title or "AWS Security Hub", tuple(checks))

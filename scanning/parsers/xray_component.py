@@ -45,8 +45,18 @@ class Component(NamedTuple):
 
     @property
     def reference(self) -> str:
-        """The image's name if it is an image, else ""."""
-        return f"{self.name}:{self.version}" if self.type in IMAGES and self.name and self.version else ""
+        """The image's name if it is an image, else "".
+
+        One platform of an image lies under its digest in place of a tag, `sha256__` before it.
+        """
+        if self.type not in IMAGES or not self.name or not self.version:
+            return ""
+        algorithm, is_digest, digest = self.version.partition("__")
+        return (
+            f"{self.name}@{algorithm}:{digest}"
+            if is_digest and algorithm == "sha256"
+            else f"{self.name}:{self.version}"
+        )
 
 
 def component_of(identifier: str) -> Component:
@@ -62,11 +72,13 @@ def component_of(identifier: str) -> Component:
 
 
 def _of_distribution(kind: str, parts: list[str]) -> Component:
-    """The distribution (not for Alpine, seldom for rpm), its release, the name, the version with its epoch."""
-    distro = "alpine" if kind == "apk" else ""
-    if kind == "deb" or (kind == "rpm" and len(parts) > 3 and not RELEASE.fullmatch(parts[0])):
+    """The distribution (not for Alpine, seldom for rpm), its release (at times not for rpm), the name, the version."""
+    distro, release = "alpine" if kind == "apk" else "", ""
+    is_rpm_of_none = kind == "rpm" and not RELEASE.fullmatch(parts[0])
+    if kind == "deb" or (is_rpm_of_none and len(parts) > 3):
         distro, *parts = parts
-    release, *parts = parts if len(parts) > 1 else ["", *parts]
+    if len(parts) > 1 and (distro or not is_rpm_of_none):
+        release, *parts = parts
     return Component(kind, distro, release, parts[0] if parts else "", ":".join(parts[1:]))
 
 

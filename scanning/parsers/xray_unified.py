@@ -90,7 +90,11 @@ def _scan(name: str, rows: list[Row], outcome: Outcome) -> ImageScan:
     system = next((one for one in components if one.distro), Component("", "", "", "", ""))
     return ImageScan(
         image=ImageFacts(
-            references=(name,) if name else (), distro=system.distro, distro_version=system.release if name else ""
+            references=(name,) if name and "@" not in name else (),
+            repo_digests=(name,) if "@" in name else (),
+            manifest_digest=name.partition("@")[2],
+            distro=system.distro,
+            distro_version=system.release,
         ),
         outcome=outcome,
         matches=tuple(map(_match, components, rows)),

@@ -30,6 +30,29 @@ def test_files_are_a_project(read, sample):
     assert read(body).benchmarks[0].name == "https://git.example/shop"
 
 
+def test_where_a_control_has_no_status_its_rules_tell(read, sample):
+    body = sample("kubescape/cluster.json")
+    rules = [
+        [{"status": "passed"}, {"status": "failed"}],
+        [{"status": "skipped"}, {"status": "passed"}],
+        [{"status": "passed"}],
+    ]
+    for control, told in zip(body["results"][0]["controls"], rules, strict=True):
+        del control["status"]
+        control["rules"] = told
+    found = {check.id: check.result for check in read(body).benchmarks[0].checks if check.target.endswith("api")}
+    assert found == {"C-0044": Result.FAIL, "C-0013": Result.INFO, "C-0057": Result.PASS}
+    body["results"][0]["controls"][2]["rules"] = [None]
+    assert [check.result for check in read(body).benchmarks[0].checks if check.id == "C-0057"] == [Result.INFO]
+
+
+def test_files_may_be_told_by_the_resources_alone(read, sample):
+    body = sample("kubescape/cluster.json")
+    body["metadata"] = {"targetMetadata": {}}
+    body["results"][0]["resourceID"] = "path=188/api=apps/v1//Deployment/api"
+    assert read(body).benchmarks[0].subject == "project"
+
+
 def test_without_results_the_summary_is_read(read, sample):
     (benchmark,) = read(sample("kubescape/cluster.json") | {"results": None, "resources": []}).benchmarks
     assert [(check.id, check.result, check.severity, check.target) for check in benchmark.checks] == [

@@ -61,6 +61,12 @@ def test_controls_alone_are_no_vulnerability_report(read, findings):
     assert (report.kind, report.images, report.entries, len(report.benchmarks)) == (Kind.COMPLIANCE, (), 0, 1)
 
 
+def test_the_account_may_be_missing(read, findings):
+    for one in findings:
+        del one["AwsAccountId"]
+    assert [one.name for one in read({"findings": findings}).benchmarks] == ["", ""]
+
+
 def test_a_bare_list_is_read_alike(read, findings):
     assert read(findings) == read("security_hub/findings.json")
 

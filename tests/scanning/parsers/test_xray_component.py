@@ -11,6 +11,7 @@ from scanning.parsers.xray_component import Cve, component_of, fixes_of, names_o
         ("deb://debian:bookworm:openssl", ("openssl", "", "deb", "debian"), ("debian", "bookworm")),
         ("rpm://8:openssl:1:1.1.1k-9.el8", ("openssl", "1:1.1.1k-9.el8", "rpm", ""), ("", "8")),
         ("rpm://el9:bash:0:5.1.8-6.el9", ("bash", "5.1.8-6.el9", "rpm", ""), ("", "el9")),
+        ("rpm://slf4j:0:1.7.25-4.el8", ("slf4j", "1.7.25-4.el8", "rpm", ""), ("", "")),
         ("rpm://amzn:2:bash:4.2.46", ("bash", "4.2.46", "rpm", "amazon"), ("amzn", "2")),
         ("gav://org.example:core:1.16", ("org.example:core", "1.16", "maven", ""), ("", "")),
         ("npm://@shop/left:2.29.3", ("@shop/left", "2.29.3", "npm", ""), ("", "")),
@@ -32,6 +33,7 @@ def test_components_are_taken_apart(identifier, package, distro):
 
 def test_only_an_image_with_a_tag_is_a_reference():
     assert component_of("docker://shop/api:1").reference == "shop/api:1"
+    assert component_of(f"docker://shop/api:sha256__{'2' * 64}").reference == f"shop/api@sha256:{'2' * 64}"
     assert component_of("docker://shop/api").reference == ""
     assert component_of("npm://api:1").reference == ""
 
