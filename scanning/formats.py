@@ -79,6 +79,34 @@ FORMATS: tuple[Format, ...] = (
         "findings and packages of the image that the sender names: ?image=",
     ),
     Format(
+        "twistlock",
+        "Twistlock (Prisma Cloud Compute): twistcli's file",
+        "`twistcli images scan --address https://CONSOLE --details --output-file report.json IMAGE`",
+        "findings with the vendor's state, all packages, compliance issues as checks, the image's ID, the digest that"
+        " its registry knows, its system",
+    ),
+    Format(
+        "twistlock-api",
+        "Twistlock's console: images of its API (deployed, of registries, scanned in CI)",
+        '`curl -H "Authorization: Bearer TOKEN" "https://CONSOLE/api/v34.04/images?limit=50" > images.json`, `curl -H '
+        '"Authorization: Bearer TOKEN" "https://CONSOLE/api/v34.04/registry?limit=50" > images.json`',
+        "findings and packages by image, compliance issues as checks, secrets (where they lie), names, digests and"
+        " layers; hosts and functions are left out",
+    ),
+    Format(
+        "twistlock-csv",
+        "Twistlock's console: its tables of images",
+        "in the console: Monitor, Vulnerabilities, Images (Deployed, Registries or CI), CSV",
+        "findings by image, compliance issues as checks, the image's name, ID and system; an image without findings is"
+        " not in the table",
+    ),
+    Format(
+        "twistlock-event",
+        "Prisma Cloud Compute's alert in Portwarden's template",
+        "in the console: Manage, Alerts, a profile of the kind Webhook with the template of docs/scanners.md",
+        "the image's name: an event is no scan",
+    ),
+    Format(
         "xeol",
         "Xeol's ends of life",
         "`xeol IMAGE -o json > report.json`",

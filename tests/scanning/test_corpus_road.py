@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus"
 FOLDERS = (
     *("trivy", "anchore_grype", "cyclonedx", "syft"),
-    *("anchore_engine", "anchore_enterprise", "anchorectl_vulns", "anchorectl_policies", "xeol", "aqua"),
+    *("anchore_engine", "anchore_enterprise", "anchorectl_vulns", "anchorectl_policies", "xeol", "aqua", "twistlock"),
     *("harbor_vulnerability", "clair", "clair_klar", "clair_v4", "quay_security", "gitlab_container_scan"),
     *("sarif",),
     *("stackrox_scan", "stackrox_check", "deepfence", "trivy_operator_prometheus"),

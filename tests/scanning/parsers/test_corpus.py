@@ -21,7 +21,6 @@ NOT_READ = {
     "snyk_issue_api",
     "sysdig_cli",
     "sysdig_reports",
-    "twistlock",
     "wiz",
     "wizcli",
 }
