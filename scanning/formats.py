@@ -9,6 +9,7 @@ from __future__ import annotations
 from scanning.format import Format
 from scanning.formats_cloud import CLOUD
 from scanning.formats_posture import POSTURE
+from scanning.formats_vendors import VENDORS
 
 FORMATS: tuple[Format, ...] = (
     Format(
@@ -183,6 +184,7 @@ FORMATS: tuple[Format, ...] = (
         "findings with package, version and fix as their messages say, those suppressed, the image where"
         " the tool names it; results of other tools as checks",
     ),
+    *VENDORS,
     Format(
         "stackrox",
         "StackRox (Red Hat ACS): Central's image, `roxctl image scan` as JSON or CSV",

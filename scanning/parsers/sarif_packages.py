@@ -16,6 +16,7 @@ from scanning.parsers.packages import OS_TYPES, Purl, identify, split_purl
 from scanning.parsers.sarif_model import Location, Logical, Message, Result, Rule, word, words
 from scanning.parsers.sarif_rules import Rules, fields_of, first_location, tags_of, text_in
 from scanning.parsers.scalars import text_of
+from scanning.parsers.snyk_names import family_of, is_licence, system_of
 
 GRYPE_OLD = re.compile(r"reports (?P<name>.{1,300}?) at version (?P<version>\S*)")
 GRYPE = re.compile(r" in (?P<type>\S+) package: (?P<name>.{1,300}?), version (?P<version>.{0,200}?) was found ")
@@ -31,7 +32,6 @@ QUOTED = re.compile(r"'([^']+)'")
 SNYK = re.compile(r"(?:\((?P<cves>[^)]*)\) )?(?P<name>.+)@(?P<version>[^@]*)")
 SNYK_SEVERITY = re.compile(r"(\w+) severity ")
 SNYK_MANAGER = re.compile(r"Package Manager: ([\w.:-]+)")
-SNYK_SYSTEM = re.compile(r"SNYK-(ALPINE|DEBIAN|UBUNTU|CENTOS|RHEL|AMZN|ORACLE|ROCKY|SLES|WOLFI|CHAINGUARD)\d*-")
 SNYK_FIX = re.compile(r"Upgrade to (?P<name>.+)@(?P<version>[^@]+)")
 SEVERITY_IN_MARK = re.compile(r"\[\w+\] ")
 NO_FIX = {"not fixed", "no fix available", "none", "n/a"}
@@ -149,14 +149,14 @@ def snyk(rules: Rules, result: Result, rule: Rule) -> Iterable[Found]:
     things = first_location(result).logical_locations or ()
     said = (text_in(rule.full_description), *(text_of(one.fully_qualified_name) for one in things))
     found = next(filter(None, (SNYK.fullmatch(text[:1_000]) for text in said)), None)
-    if found is None or advisory.startswith("snyk:lic:"):
+    if found is None or is_licence(advisory):
         return
-    system = SNYK_SYSTEM.match(advisory)
+    system = system_of(advisory)
     manager = SNYK_MANAGER.search(text_of((rule.help or Message()).markdown)[:300])
-    family = system[1].lower() if system else manager[1] if manager else ""
+    family = family_of(advisory, manager[1] if manager else "")
     source, slash, binary = found["name"].rpartition("/")
     is_system = bool(slash) and bool(system)
-    package = place(binary if is_system else found["name"], found["version"], family, family if system else "")
+    package = place(binary if is_system else found["name"], found["version"], family, system)
     if is_system:
         package = PackageAt(package.name, package.version, package.type, package.namespace, source_name=source)
     severity = SNYK_SEVERITY.search(text_in(rule.short_description)) or SNYK_SEVERITY.search(rules.message_of(result))
@@ -164,7 +164,7 @@ def snyk(rules: Rules, result: Result, rule: Rule) -> Iterable[Found]:
     # The upgrade named is that of the dependency asked for, which may only bring the vulnerable one.
     fixed = next((fix["version"] for fix in fixes if fix and fix["name"] == found["name"]), "")
     cves = tuple(CVE.findall(found["cves"] or ""))
-    yield Found(advisory, package, severity[1] if severity else "", fixed, cves, distro=family if system else "")
+    yield Found(advisory, package, severity[1] if severity else "", fixed, cves, distro=system)
 
 
 def osv(rules: Rules, result: Result, rule: Rule) -> Iterable[Found]:

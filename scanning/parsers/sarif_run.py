@@ -13,6 +13,7 @@ from scanning.parsers.sarif_model import Result as Row
 from scanning.parsers.sarif_packages import READERS, Found
 from scanning.parsers.sarif_rules import Rules, level_of, rate, tags_of, text_in
 from scanning.parsers.scalars import MAX_DESCRIPTION, moment, size_of, text_of
+from scanning.parsers.snyk_names import is_licence
 from scanning.parsers.tools import scanner_of
 
 # Scanners that look at packages or fail; Trivy may have been asked for anything else.
@@ -93,7 +94,7 @@ class Reading:
     def _check(self, row: Row, is_aside: bool) -> Check:
         rule, name = self.rules.of(row), self.rules.id_of(row)
         kind = KINDS.get(text_of(rule.name)) or next((TAGS[tag] for tag in tags_of(rule) & TAGS.keys()), "")
-        if name.startswith("snyk:lic:"):
+        if is_licence(name):
             kind = "licence"
         kind = kind or ("secret" if self.scanner in SECRETS else "")
         kind = kind or ("misconfiguration" if self.scanner in MISCONFIGURATIONS else "lint")

@@ -22,7 +22,7 @@ FOLDERS = (
     *("trivy", "anchore_grype", "cyclonedx", "syft"),
     *("anchore_engine", "anchore_enterprise", "anchorectl_vulns", "anchorectl_policies", "xeol", "aqua", "twistlock"),
     *("harbor_vulnerability", "clair", "clair_klar", "clair_v4", "quay_security", "gitlab_container_scan"),
-    *("sarif",),
+    *("sarif", "osv_scanner", "snyk", "snyk_issue_api", "sysdig_cli", "sysdig_reports", "wiz", "wizcli", "neuvector"),
     *("stackrox_scan", "stackrox_check", "deepfence", "trivy_operator_prometheus"),
     *("docker_bench", "kubebench", "dockle", "hadolint", "kubescape", "kubehunter", "neuvector_compliance"),
     *("azure_defender", "jfrog_xray", "jfrog_xray_api_summary_artifact", "jfrog_xray_on_demand_binary_scan"),
@@ -35,7 +35,7 @@ FOLDERS = (
 BY_STATUS = {"cyclonedx_vex/usecase-05-vex.json": "2"}
 
 # The index counts each row of these, whatever its result.
-EVERY_RESULT = {"dockle", "hadolint", "sarif"}
+EVERY_RESULT = {"dockle", "hadolint", "sarif", "wiz"}
 
 # The index counts failed checks, secrets and licences here. They are checks, not vulnerability statements.
 CHECKS_ONLY = {
