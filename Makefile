@@ -10,6 +10,7 @@ help:
 	@echo 'make pg ARGS="pg_dump …"  run a program of PostgreSQL (psql, pg_dump …) on the same database'
 	@echo 'make test [ARGS="…"]     the whole test suite; ARGS go to pytest'
 	@echo 'make bench [ARGS="…"]    the benchmarks; writes bench.json'
+	@echo 'make fuzz [ARGS="…"]     200,000 broken reports of every format; `make test` sends 20,000'
 	@echo 'make lint                every linter that .ci/run asks'
 	@echo 'make lock                resolve all dependencies anew into the lock files'
 	@echo 'make clean               remove what was installed and built; never your data'
@@ -29,6 +30,9 @@ test:
 bench:
 	@exec $(START) bench $(ARGS)
 
+fuzz:
+	@exec $(START) fuzz $(ARGS)
+
 lint:
 	@exec $(START) lint
 
@@ -39,4 +43,4 @@ clean:
 	rm -rf .venv .uv node_modules static/vendor staticfiles .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help up manage pg test bench lint lock clean
+.PHONY: help up manage pg test bench fuzz lint lock clean

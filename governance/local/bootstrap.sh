@@ -2,13 +2,13 @@
 # From a fresh checkout to a running command: finds a Python that works, fetches uv where there is none, installs what
 # the lock files say, and then becomes the command. POSIX sh, because nothing else can be taken for granted.
 #
-#   bootstrap.sh up | manage ARGUMENT… | pg PROGRAM ARGUMENT… | test ARGUMENT… | bench ARGUMENT… | lint | lock | python
+#   bootstrap.sh up | manage ARGUMENT… | pg PROGRAM ARGUMENT… | test ARGUMENT… | bench ARGUMENT… | fuzz ARGUMENT… | lint | lock | python
 #
 # When everything is in place it touches neither the network nor the disk.
 set -eu
 
 cd "$(dirname "$0")/../.."
-WORK=${1:?one of up, manage, pg, test, bench, lint, lock}
+WORK=${1:?one of up, manage, pg, test, bench, fuzz, lint, lock}
 shift
 VENV=.venv
 OWN=.uv/env
@@ -186,6 +186,10 @@ bench)
     need dev
     run -m tests.bench "$@"
     ;;
+fuzz)
+    need dev
+    run -m tests.fuzz "$@"
+    ;;
 lint)
     need dev
     run -m governance.local.lint "$@"
@@ -200,6 +204,6 @@ python)
     find_python
     ;;
 *)
-    fail "Say one of: up, manage, pg, test, bench, lint, lock."
+    fail "Say one of: up, manage, pg, test, bench, fuzz, lint, lock."
     ;;
 esac

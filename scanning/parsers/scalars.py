@@ -50,7 +50,7 @@ def moment(value: Scalar) -> datetime | None:
         if read.year <= 1:
             return None
         return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
-    except (msgspec.ValidationError, OverflowError):
+    except (msgspec.ValidationError, ValueError, OverflowError):
         return None
 
 
