@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("vulnerabilities/", include("governance.findings.urls")),
     path("posture/", include("governance.runtime.urls")),
     path("deliveries/", include("scanning.urls")),
+    path("feeds/", include("scanning.feed_urls")),
     path("theme/", theme, name="theme"),
 ]
 

@@ -16,11 +16,17 @@ from redis.exceptions import RedisError
 
 from governance.accounts.models import Token
 from governance.accounts.services import find_token
+from governance.findings.weigh import waiting
 from governance.web.problems import problem
+from scanning.feed_views import rows
 from scanning.models import Delivery
 
 OPEN = Gauge("portwarden_deliveries_open", "Deliveries that wait or are being worked on")
 OLDEST = Gauge("portwarden_deliveries_oldest_seconds", "Age of the oldest open delivery")
+FEED_AGE = Gauge("portwarden_feed_age_seconds", "Age of the copy of a feed that is in use, by its own date", ["feed"])
+FEED_ROWS = Gauge("portwarden_feed_rows", "Rows of the copy of a feed that is in use", ["feed"])
+FEED_FAILED = Gauge("portwarden_feed_failed", "1 where the last look for a newer copy failed", ["feed"])
+REWEIGH = Gauge("portwarden_finding_sets_to_weigh", "Finding sets that the news of a feed has not reached yet")
 QUARANTINED = Gauge("portwarden_deliveries_quarantined", "Deliveries in quarantine")
 
 
@@ -74,8 +80,18 @@ def metrics(request: HttpRequest) -> HttpResponse:
         waiting, oldest = cursor.fetchone()
     OPEN.set(waiting)
     OLDEST.set(float(oldest))
+    _measure_feeds()
     QUARANTINED.set(Delivery.objects.filter(state=Delivery.State.QUARANTINED).count())
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _measure_feeds() -> None:
+    for row in rows():
+        if row.state.fetched_at:
+            FEED_AGE.labels(row.feed.NAME).set((row.now - row.date).total_seconds())
+        FEED_ROWS.labels(row.feed.NAME).set(row.state.rows)
+        FEED_FAILED.labels(row.feed.NAME).set(bool(row.state.error))
+    REWEIGH.set(waiting())
 
 
 def _may_measure(request: HttpRequest) -> bool:

@@ -95,11 +95,12 @@ def refresh(feed: Feed) -> str:
 def look(feed: Feed, state: FeedState) -> None:
     """Fetch a copy if there is a newer one, and take it."""
     source = settings.FEEDS[feed.NAME]
+    if source.startswith("/"):
+        with Path(source).open("rb") as file:
+            take_file(feed, file, source)
+        return
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as body:
-        if source.startswith("/"):
-            with Path(source).open("rb") as file:
-                take(feed, Copy(file, source))
-        elif (answer := download(feed, state, source, body)) is not None:
+        if (answer := download(feed, state, source, body)) is not None:
             said = answer.headers
             take(feed, Copy(body, source, said.get("etag", "")[:300], said.get("last-modified", "")[:100]))
 
@@ -120,6 +121,16 @@ def download(feed: Feed, state: FeedState, source: str, body: IO[bytes]) -> Answ
                 raise FeedError(f"{source} answers with status {answer.status}: check the address of the feed")
             body.writelines(answer.chunks())
             return answer
+
+
+def take_file(feed: Feed, file: IO[bytes], source: str, force: bool = False) -> int:
+    """Take a copy from a file or a pipe, within the feed's limit."""
+    with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as body:
+        while chunk := file.read(2**20):
+            body.write(chunk)
+            if body.tell() > feed.LIMIT:
+                raise FeedError(f"{source} has more than {feed.LIMIT:,} bytes: is it a file of {feed.NAME}?")
+        return take(feed, Copy(body, source), force)
 
 
 def take(feed: Feed, copy: Copy, force: bool = False) -> int:

@@ -124,6 +124,8 @@ ROWS: dict[str, list[Row]] = {
     "scanning:delivery_replay": [
         Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "delivery"),
     ],
+    "feeds:feed_list": [Row(page())],
+    "feeds:feed_fetch": [Row(page(auditor=403, admin=302, **NOT_PEOPLE), "post", "feed")],
     "api:schema": [Row(everyone(200))],
     "api:report-list": [
         # An empty body: who may send gets as far as 400. People must not send from a browser.
@@ -211,6 +213,8 @@ def arguments(named: str, team: Team) -> list[object]:
     if named in ("person", "member"):
         somebody = make_user(team=team)
         return [somebody.pk] if named == "person" else [team.pk, somebody.pk]
+    if named == "feed":
+        return ["kev"]
     if named == "team":
         return [team.pk]
     if not named:

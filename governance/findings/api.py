@@ -31,7 +31,10 @@ class VulnerabilitySerializer(serializers.ModelSerializer[Vulnerability]):
 
     class Meta:
         model = Vulnerability
-        fields = ["id", "name", "title", "severity", "cvss", "published", "url"]
+        fields = [
+            *("id", "name", "title", "severity", "cvss", "published", "url"),
+            *("epss", "epss_percentile", "epss_cve", "kev_added", "kev_due", "kev_ransomware", "kev_cve"),
+        ]
 
     def get_severity(self, row: Vulnerability) -> str:
         """As a word."""

@@ -8,7 +8,7 @@ from django_filters.filterset import FilterSet
 
 from governance.findings.models import Finding, Package, Vulnerability
 from governance.findings.search import ADVISORY, IDENTIFIER, vulnerability_ids
-from governance.web.widgets import select
+from governance.web.widgets import YesNo, select
 
 SEVERITIES = [("5", "Critical"), ("4", "High"), ("3", "Medium"), ("2", "Low"), ("0", "Unknown")]
 
@@ -19,6 +19,10 @@ class VulnerabilityFilterSet(FilterSet):
     q = filters.CharFilter(method="by_text", label="Search", max_length=200)
     severity = filters.ChoiceFilter(
         choices=SEVERITIES, method="by_severity", label="Severity", empty_label="Any severity", widget=select()
+    )
+
+    exploited = filters.BooleanFilter(
+        field_name="kev_added", lookup_expr="isnull", exclude=True, label="Known exploited", widget=YesNo()
     )
 
     class Meta:

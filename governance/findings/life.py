@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import date
 
 from django.db import connection, transaction
 
@@ -46,11 +45,12 @@ SYSTEMS = "SELECT DISTINCT distro, distro_version AS version FROM images_image W
 CHANGED = """
 SELECT image.id FROM images_image image
 LEFT JOIN ({lives}) life ON life.distro = image.distro AND life.version = image.distro_version
-WHERE image.end_of_life IS DISTINCT FROM coalesce(life.is_over, image.end_of_life_said) {which}
+WHERE (image.end_of_life, image.end_of_life_on)
+    IS DISTINCT FROM (coalesce(life.is_over, image.end_of_life_said), life.ends)
 ORDER BY image.id LIMIT 5000 FOR NO KEY UPDATE OF image
 """
 FOLLOW = """
-UPDATE images_image image SET end_of_life = coalesce(life.is_over, image.end_of_life_said)
+UPDATE images_image image SET end_of_life = coalesce(life.is_over, image.end_of_life_said), end_of_life_on = life.ends
 FROM images_image self LEFT JOIN ({lives}) life ON life.distro = self.distro AND life.version = self.distro_version
 WHERE self.id = image.id AND image.id = ANY(%(images)s)
 """
@@ -70,7 +70,7 @@ def follow_dates() -> int:
     changed = 0
     while True:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(CHANGED.format(lives=ALL_LIVES, which=""), WORDS)
+            cursor.execute(CHANGED.format(lives=ALL_LIVES), WORDS)
             images = [pk for (pk,) in cursor.fetchall()]
             if images:
                 follow_lives(images)
@@ -85,12 +85,3 @@ def store_lives(rows: Iterable[Life]) -> None:
         merge("findings_distrolife", ("distro", "release", "ends", "is_ended"), 2, rows)
     follow_dates()
     follow_clock()
-
-
-def life_of(distro: str, version: str) -> tuple[str, date | None, bool] | None:
-    """(release, end, whether it is over) of one system; None where no feed knows it."""
-    systems = "SELECT %(distro)s::text AS distro, %(version)s::text AS version"
-    with connection.cursor() as cursor:
-        cursor.execute(LIVES.format(systems=systems), {**WORDS, "distro": distro, "version": version})
-        row = cursor.fetchone()
-    return (row[2], row[3], row[4]) if row else None

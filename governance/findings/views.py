@@ -26,7 +26,7 @@ from governance.findings.fleet import (
     seen_findings,
     vulnerabilities_of,
 )
-from governance.findings.models import Advisory, Finding, Vulnerability
+from governance.findings.models import Advisory, Enrichment, Finding, Vulnerability
 from governance.images.models import Image
 from governance.web.keyset import Page, paginate
 from governance.web.views import ListPage, render_page
@@ -53,8 +53,8 @@ class VulnerabilityList(ListPage):
 
     template_name = "findings/vulnerability_list.html"
     filterset = VulnerabilityFilterSet
-    orders = {"worst": ("-severity", "-id"), "newest": ("-id",)}
-    order_words = ("Worst first", "Newest here")
+    orders = {"worst": ("-severity", "-id"), "likely": ("-epss", "-id"), "newest": ("-id",)}
+    order_words = ("Worst first", "Most likely exploited", "Newest here")
 
     def queryset(self) -> QuerySet[Vulnerability]:
         """Everything for those who see everything, else what the images in scope have."""
@@ -105,6 +105,8 @@ class VulnerabilityPage(View):
         held, said = held_by(page.rows, findings)
         shown = [findings[pk] for pk in sorted(seen)]
         context = {"row": row, **answer(page, images, held), **facts(row, shown), "said": witnesses(shown, said)}
+        stored = {known.name: known for known in Enrichment.objects.all()}
+        context |= {"scored": stored.get("epss"), "catalogued": "kev" in stored}
         return render_page(request, "findings/vulnerability_detail.html", context, "images")
 
 

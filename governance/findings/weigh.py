@@ -10,10 +10,12 @@ from collections.abc import Collection, Sequence
 
 from django.db import connection, transaction
 
-from governance.findings.risk import SQL
+from governance.findings.risk import SQL, Facts
 from governance.images.identity import lock_images
+from governance.images.models import Image
 
-SLICE = 1_000
+SLICE = 200
+SEVERITIES = ("critical", "high", "medium", "low", "unknown")
 # Beyond this many findings it is cheaper to look at every set than to look up which hold them.
 FEW = 1_000
 # Number of the advisory lock of whoever works on the line.
@@ -94,13 +96,22 @@ WHERE now.id = image.id
 """
 
 
+def facts_of(image: Image) -> Facts:
+    """What `IMAGES` computes the risk from, of one image."""
+    own, total, inherited = image.split, image.findings_total, None
+    if own is not None and total:
+        inherited = 100 - 100 * (own.critical + own.high + own.medium + own.low + own.unknown) // total
+    counters = {name: getattr(image, name) for name in (*SEVERITIES, "fixable", "exploited")}
+    return Facts(**counters, epss=image.epss, inherited=inherited)
+
+
 def weigh(images: Sequence[int]) -> None:
     """Compute risk and what it rests on of these images, which the caller has locked."""
     with connection.cursor() as cursor:
         cursor.execute(IMAGES, {"images": list(images)})
 
 
-def settle_weights(most: int = 20 * SLICE) -> int:
+def settle_weights(most: int = 100 * SLICE) -> int:
     """Take up to `most` sets from the line; returns how many were done. Another worker at it is left alone."""
     done = 0
     while done < most:

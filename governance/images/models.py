@@ -116,6 +116,7 @@ class Image(models.Model):
     # Follows the dates of its distribution where they are known (`findings.life`), else what a scanner said.
     end_of_life = models.BooleanField(null=True)
     end_of_life_said = models.BooleanField(null=True)
+    end_of_life_on = models.DateField(null=True)
 
     # What it was built on: the nearest known image below it (see lineage.py), how that is known (BaseEdge.Rung, 0 for
     # nobody knows) and whether layers or a person vouch for it. `base_name` is the direct base where that is a name

@@ -17,6 +17,8 @@ from governance.accounts.models import Team, Token
 from governance.accounts.permissions import viewer_of
 from governance.findings.models import Finding, Scan
 from governance.findings.report import Severity
+from governance.findings.risk import points
+from governance.findings.weigh import facts_of
 from governance.images.clean import clean_digest
 from governance.images.models import Image, Manifest, Tag
 from governance.overview.filters import ImageFilterSet
@@ -36,7 +38,7 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
         fields = [
             *("id", "reference", "config_digest", "platform", "built_at", "first_seen", "state", "is_identified"),
             *("by_severity", "fixable", "suppressed", "ci_at", "registry_at", "runtime_at", "failed_stages", "teams"),
-            *("is_demo",),
+            *("exploited", "epss", "risk", "is_demo"),
         ]
 
     def get_by_severity(self, row: Image) -> dict[str, int]:
@@ -70,14 +72,22 @@ class TagSerializer(serializers.ModelSerializer[Tag]):
 class ImageDetail(ImageSerializer):
     """One image with all its names."""
 
+    risk_points = serializers.SerializerMethodField(
+        help_text="points by factor, null where it is not known; the sum is `risk` (docs/operations.md)"
+    )
     manifests = ManifestSerializer(many=True)
     tags = TagSerializer(many=True)
 
     class Meta(ImageSerializer.Meta):
         fields = [
             *ImageSerializer.Meta.fields,
-            *("size", "distro", "distro_version", "end_of_life", "config_source", "manifests", "tags"),
+            *("size", "distro", "distro_version", "end_of_life", "end_of_life_on", "config_source", "risk_points"),
+            *("manifests", "tags"),
         ]
+
+    def get_risk_points(self, row: Image) -> dict[str, int | None]:
+        """As the page shows them."""
+        return points(facts_of(row)) if row.is_assessed else {}
 
 
 class SaidSerializer(serializers.Serializer[Said]):
@@ -101,6 +111,10 @@ class FindingSerializer(serializers.ModelSerializer[Finding]):
     version = serializers.CharField(source="package.version")
     type = serializers.CharField(source="package.type")
     severity = serializers.SerializerMethodField()
+    epss = serializers.FloatField(source="advisory.vulnerability.epss", allow_null=True)
+    known_exploited = serializers.DateField(
+        source="advisory.vulnerability.kev_added", allow_null=True, help_text="since when, by CISA's catalogue"
+    )
     said_by = serializers.SerializerMethodField(
         help_text="what every scanner says of it; `shown` marks the one whose word the finding is"
     )
@@ -109,7 +123,7 @@ class FindingSerializer(serializers.ModelSerializer[Finding]):
         model = Finding
         fields = [
             *("id", "advisory", "vulnerability", "package", "version", "type", "severity", "severity_word"),
-            *("fixed_version", "status", "said_by"),
+            *("fixed_version", "status", "epss", "known_exploited", "said_by"),
         ]
 
     def get_severity(self, row: Finding) -> str:

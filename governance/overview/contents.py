@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from django.db import connection
 from django.db.models import Q
 
-from governance.findings.models import Finding, FindingSet, Package, PackageSet
+from governance.findings.models import Finding, FindingSet, Package, PackageSet, Vulnerability
 from governance.findings.report import severity_of
 from governance.findings.sets import places_of
 from governance.findings.witnesses import Testimony
@@ -25,12 +25,21 @@ NEGLIGIBLE = 1
 class Line:
     """One vulnerability in one package: what the counters count, in the words of the scanner whose word is shown."""
 
-    vulnerability: str
-    title: str
+    group: Vulnerability
     severity: int
     package: Package
     findings: list[Finding]
     said: list[Said] = field(default_factory=list)
+
+    @property
+    def vulnerability(self) -> str:
+        """Its name."""
+        return self.group.name
+
+    @property
+    def title(self) -> str:
+        """What it is about."""
+        return self.group.title
 
     @property
     def scanners(self) -> list[str]:
@@ -85,7 +94,10 @@ SELECT advisory.vulnerability_id, finding.package_id, max(finding.severity), arr
 FROM findings_finding finding
 JOIN findings_advisory advisory ON advisory.id = finding.advisory_id
 JOIN findings_package package ON package.id = finding.package_id
+JOIN findings_vulnerability vulnerability ON vulnerability.id = advisory.vulnerability_id
 WHERE finding.id = ANY(%(ids)s) AND (%(package)s = '' OR package.name = %(package)s)
+  AND (%(exploit)s <> 'known' OR vulnerability.kev_added IS NOT NULL)
+  AND (%(exploit)s <> 'likely' OR vulnerability.epss >= 0.1)
 GROUP BY 1, 2
 HAVING (%(low)s::int IS NULL OR max(finding.severity) BETWEEN %(low)s AND %(high)s)
    AND (%(fixable)s::bool IS NULL OR bool_or(finding.fixed_version <> '') = %(fixable)s)
@@ -105,6 +117,7 @@ class Wanted:
     scanner: str = ""
     dispute: str = ""
     suppressed: bool = False
+    exploit: str = ""
     page: int = 1
 
 
@@ -114,6 +127,7 @@ def lines(image: Image, wanted: Wanted, seen: Sequence[Testimony]) -> tuple[list
     arguments = {
         "ids": finding_ids(image, seen, wanted),
         "package": wanted.package,
+        "exploit": wanted.exploit,
         "low": low,
         "high": high,
         "fixable": wanted.fixable,
@@ -134,7 +148,7 @@ def lines(image: Image, wanted: Wanted, seen: Sequence[Testimony]) -> tuple[list
 
 def _line(findings: list[Finding], severity: int) -> Line:
     group = findings[0].advisory.vulnerability
-    return Line(group.name, group.title, severity, findings[0].package, findings)
+    return Line(group, severity, findings[0].package, findings)
 
 
 PER_PACKAGE = """

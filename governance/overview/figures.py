@@ -69,6 +69,7 @@ class Figures:
     unidentified: int
     demo: int
     fixable: int
+    exploited: int
     worst: list[Image] = field(default_factory=list)
 
     @property
@@ -80,7 +81,7 @@ class Figures:
     def calm(self) -> bool:
         """Nothing about the images needs attention."""
         states = ("failed", "stale", "unknown", "unsupported")
-        troubles = [self.severities["critical"], self.end_of_life, self.unidentified]
+        troubles = [self.exploited, self.severities["critical"], self.end_of_life, self.unidentified]
         return not any(troubles) and not any(self.states[state] for state in states)
 
 
@@ -108,6 +109,7 @@ def count(images: QuerySet[Image]) -> dict[str, Any]:
     parts["eol"] = Count("pk", filter=Q(end_of_life=True))
     parts["unidentified"] = Count("pk", filter=Q(placeholder__isnull=False))
     parts["demo"] = Count("pk", filter=Q(is_demo=True))
+    parts["exploited"] = Count("pk", filter=Q(exploited__gt=0))
     parts["fixable"] = Count("pk", filter=Q(fixable__gt=0))
     found = images.order_by().aggregate(**parts)
     return {
@@ -122,6 +124,7 @@ def count(images: QuerySet[Image]) -> dict[str, Any]:
         "unidentified": found["unidentified"],
         "demo": found["demo"],
         "fixable": found["fixable"],
+        "exploited": found["exploited"],
     }
 
 

@@ -52,6 +52,7 @@ class ImageFilterSet(FilterSet):
     place = filters.ChoiceFilter(
         choices=PLACES, method="by_place", label="Last scan", empty_label="Any", widget=select()
     )
+    exploited = filters.BooleanFilter(method="by_exploited", label="Known exploited", widget=YesNo())
     fixable = filters.BooleanFilter(method="by_fixable", label="Fix known", widget=YesNo())
     eol = filters.BooleanFilter(field_name="end_of_life", label="Past end of life", widget=YesNo())
     identified = filters.BooleanFilter(
@@ -95,6 +96,10 @@ class ImageFilterSet(FilterSet):
         """By how the last scan at a stage stands, as the lights show it."""
         stage, _, state = value.partition("-")
         return images.filter(place_filter(stage, state))
+
+    def by_exploited(self, images: QuerySet[Image], _: str, value: bool) -> QuerySet[Image]:
+        """A vulnerability of it is known to be used in attacks."""
+        return images.filter(exploited__gt=0) if value else images.filter(exploited=0)
 
     def by_fixable(self, images: QuerySet[Image], _: str, value: bool) -> QuerySet[Image]:
         """A newer version of a package is known to fix something."""

@@ -15,6 +15,8 @@ from django.views import View
 from governance.accounts.models import Team
 from governance.accounts.permissions import viewer_of
 from governance.findings.models import Scan
+from governance.findings.risk import MOST, points
+from governance.findings.weigh import facts_of
 from governance.images.models import Image, Tag
 from governance.overview import checks, contents
 from governance.overview.contents import LEVELS, SIZE, Wanted
@@ -46,7 +48,7 @@ class ImagePage(View):
             # The checks tab has counted them already.
             secrets = context["facets"].secrets if self.tab == "checks" else checks.secret_count(image)
             context |= {**identity(image), "scanners": names_by_stage(self.current), "secrets": secrets}
-            context["standing"] = standing_of(image, self.current)
+            context |= {"standing": standing_of(image, self.current), "points": points_of(image)}
         return render_page(request, template, context, "tab")
 
     @cached_property
@@ -57,8 +59,8 @@ class ImagePage(View):
     def find(self, pk: int) -> Image:
         """Among what the viewer may see, with what the page needs of it."""
         visible = Image.objects.present().visible_to(viewer_of(self.request))
-        rows = visible.select_related("repository__registry", "repository__owner", "finding_set", "package_set")
-        rows = rows.defer("package_set__places")
+        related = ("repository__registry", "repository__owner", "finding_set", "package_set", "split")
+        rows = visible.select_related(*related).defer("package_set__places", "split__own")
         image = rows.filter(pk=pk).first() or rows.filter(merged__pk=pk).first()
         if image is None:
             raise Http404
@@ -75,7 +77,7 @@ class ImagePage(View):
 
     def tab_findings(self, image: Image) -> dict[str, Any]:
         """One line per vulnerability and package, with who says so."""
-        names = ("severity", "package", "fixable", "scanner", "dispute", "suppressed")
+        names = ("severity", "package", "fixable", "scanner", "dispute", "suppressed", "exploit")
         picked = {name: self.text(name) for name in names}
         seen = testimonies(self.current)
         wanted = Wanted(
@@ -85,6 +87,7 @@ class ImagePage(View):
             scanner=picked["scanner"],
             dispute=picked["dispute"],
             suppressed=picked["suppressed"] == "true",
+            exploit=picked["exploit"],
             page=self.page(),
         )
         rows, total = contents.lines(image, wanted, seen)
@@ -95,6 +98,7 @@ class ImagePage(View):
             "disputes": disputes_of(image) if len(scanners) > 1 else [],
             "levels": [(word, word.capitalize()) for word in LEVELS],
             "fixable_choices": [("true", "Fix known"), ("false", "No fix known")],
+            "exploit_choices": [("known", "Known exploited"), ("likely", "EPSS 10 % or more")],
             "suppressed_choices": [("true", "What scanners set aside")],
             "picked": picked,
             "any_picked": any(picked.values()),
@@ -159,6 +163,25 @@ class ImagePage(View):
             "before": number - 1 if number > 1 else None,
             "after": number + 1 if number < last else None,
         }
+
+
+# Factors of the risk in words, in the formula's order.
+FACTORS = {
+    "severity": "severity",
+    "exploited": "known exploited",
+    "epss": "exploitation likely",
+    "fix": "fix known",
+    "running": "running",
+    "root": "runs as root",
+    "own": "own layers",
+}
+
+
+def points_of(image: Image) -> list[tuple[str, int | None, int]]:
+    """[(factor, its points or None where it is not known, the most there are)]; nothing where nobody looked."""
+    if not image.is_assessed:
+        return []
+    return [(FACTORS[name], given, MOST[name]) for name, given in points(facts_of(image)).items()]
 
 
 def names_by_stage(scans: Iterable[Scan]) -> dict[str, str]:

@@ -18,6 +18,9 @@ from governance.overview.filters import ImageFilterSet
 from governance.web.keyset import Page
 from governance.web.views import ListPage, render_page
 
+# Filters that are folded away unless one of them is set.
+MORE = ("exploited", "fixable", "place", "eol", "identified", "demo")
+
 
 class Start(View):
     """What the instance knows, and what needs attention; before the first report, how to send it."""
@@ -35,13 +38,14 @@ class ImageList(ListPage):
     filterset = ImageFilterSet
     orders = {
         "worst": ("-rank", "-id"),
+        "risk": ("-risk", "-id"),
         "newest": ("-id",),
         "built": ("-built_at", "-id"),
         "oldest": ("built_at", "id"),
     }
     # Beyond this many, a search says "more than": counting what it finds costs more than showing a page of it.
     search_limit = 1_000
-    order_words = ("Worst first", "Newest here", "Built last", "Built first")
+    order_words = ("Worst first", "Highest risk", "Newest here", "Built last", "Built first")
 
     def queryset(self) -> QuerySet[Image]:
         """Start from what the viewer may see; lists need neither sets nor layers."""
@@ -59,6 +63,6 @@ class ImageList(ListPage):
         return {
             "teams": dict(Team.objects.filter(pk__in=owners).values_list("pk", "name")) if owners else {},
             "scanners": current_scanners(page.rows) if page.rows else {},
-            "more": any(self.request.GET.get(name) for name in ("fixable", "place", "eol", "identified", "demo")),
+            "more": any(self.request.GET.get(name) for name in MORE),
             "is_empty": not page.rows and not any(self.request.GET.values()) and not self.queryset().exists(),
         }

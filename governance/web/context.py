@@ -17,7 +17,7 @@ PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ("", (("images:image_list", "Images", "image"),)),
     ("", (("findings:vulnerability_list", "Vulnerabilities", "bug"),)),
     ("", (("runtime:posture_list", "Posture", "posture"),)),
-    ("Sources", (("scanning:delivery_list", "Deliveries", "inbox"),)),
+    ("Sources", (("scanning:delivery_list", "Deliveries", "inbox"), ("feeds:feed_list", "Feeds", "feed"))),
     (
         "Administration",
         (

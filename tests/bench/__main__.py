@@ -53,6 +53,8 @@ def measure(chosen: argparse.Namespace, services: Ground) -> dict[str, Any]:
         figures["fleet"] = {"seed": part(environment, "seed", chosen.images), "pages": part(environment, "pages")}
         say(f"{users.PEOPLE} people at these pages …")
         figures["fleet"]["users"] = users.measure(services, environment)
+        say("a day's feeds …")
+        figures["fleet"]["feeds"] = part(environment, "feeds")
     return figures
 
 

@@ -129,6 +129,14 @@ def fleet(found: dict[str, Any]) -> Iterator[Line]:
             unit,
             note=f"{worst['name']} {worst['query']} ({worst['who']}; p50 {worst['p50_ms']:.0f} ms)",
         )
+    feeds = found["feeds"]
+    for name, what in (
+        ("epss_2", "a day's EPSS file, nearly all scores moved"),
+        ("kev_daily", "a day's known exploits"),
+    ):
+        seconds, slowest = feeds[f"{name}_store"] + feeds[f"{name}_carry"], feeds[f"{name}_longest_slice"]
+        note = f"{feeds[f'{name}_sets']:,} sets; longest slice {slowest:.1f} s"
+        yield Line(f"{what}, until every image has it, {of}", seconds, 60, "s", note=note)
     users = found["users"]
     note = f"{users['pages_per_second']:.1f} pages/s, p50 {users['p50_ms']:.0f} ms; slowest {users['slowest'][0]}"
     yield Line(f"{users['people']} people at once, p95 of all pages, {of}", users["p95_ms"], PAGE_MS, "ms", note=note)

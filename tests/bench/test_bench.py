@@ -6,7 +6,7 @@ from governance.images.models import Image
 from scanning.models import Delivery
 from scanning.parsers import parse
 from scanning.parsers.document import open_document
-from tests.bench import budgets, pages, seed, visits
+from tests.bench import budgets, feeds, pages, seed, visits
 from tests.bench.documents import USUAL, for_image, report
 from tests.make import deliver
 
@@ -35,8 +35,10 @@ def test_a_report_for_another_image_differs_only_in_what_it_names() -> None:
 def test_a_seeded_fleet_is_like_one_that_came_by_reports(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seed, "settle", lambda: None)  # VACUUM does not run inside a test's transaction
     monkeypatch.setattr(pages, "TIMES", 0)
+    monkeypatch.setattr(feeds, "ROWS", 2_000)
     users = {"people": 2, "pages_per_second": 1.0, "p50_ms": 1.0, "p95_ms": 2.0, "slowest": ["/ 2 ms"], "failed": []}
     found = {"seed": seed.measure("500"), "pages": pages.measure(), "users": users}
+    found["feeds"] = feeds.measure()
     assert len(visits.measure("2")["cookies"]) == 2
     assert Image.objects.present().count() == 500
     assert Image.objects.get(pk=400).finding_set.critical == Image.objects.get(pk=400).critical

@@ -112,6 +112,17 @@ def exact(value: int | None) -> str:
 
 
 @register.filter
+def percent(value: float | None) -> str:
+    """A share of one as per cent: three digits at most, and never 0 for what is more or 100 for what is less."""
+    share = 100 * (value or 0)
+    if 0 < share < 0.1:
+        return "< 0.1 %"
+    if 99 < share < 100:
+        return f"{int(share * 10) / 10} %"
+    return f"{share:.0f} %" if share >= 10 else f"{share:.1f} %"
+
+
+@register.filter
 def size(value: int | None) -> str:
     """Bytes for people."""
     number = float(value or 0)

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from governance.findings.enrichment import look_again
 from governance.findings.weigh import settle_weights
 from scanning.feeds import FEEDS, Feed, FeedError, find
-from scanning.refresh import Copy, refresh, start_with_built_in, state_of, take
+from scanning.refresh import refresh, start_with_built_in, state_of, take_file
 
 
 class Command(BaseCommand):
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """All feeds, one, or one from a file."""
         parser.add_argument("name", nargs="?", choices=[feed.NAME for feed in FEEDS])
-        parser.add_argument("--file", type=Path, help="take the feed from this file")
+        parser.add_argument("--file", type=Path, help="take the feed from this file; - for standard input")
         parser.add_argument("--force", action="store_true", help="also where the file is older or much shorter")
         parser.add_argument("--built-in", action="store_true", help="only what ships with Portwarden, where nothing is")
 
@@ -49,8 +49,11 @@ class Command(BaseCommand):
             error = refresh(feed)
         else:
             try:
-                with path.open("rb") as body:
-                    take(feed, Copy(body, str(path.absolute())), force)
+                if path == Path("-"):
+                    take_file(feed, sys.stdin.buffer, "standard input", force)
+                else:
+                    with path.open("rb") as file:
+                        take_file(feed, file, str(path.absolute()), force)
             except (FeedError, OSError) as trouble:
                 error = str(trouble)
         state = state_of(feed)

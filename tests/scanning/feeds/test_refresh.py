@@ -153,6 +153,13 @@ def test_a_file_is_read_where_there_is_no_network(off: Any, tmp_path: Path) -> N
     assert state_of(kev).rows == 2
 
 
+def test_a_file_that_is_too_large_is_not_read(off: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kev.json").write_bytes(KEV)
+    monkeypatch.setattr(kev, "LIMIT", 100)
+    off.FEEDS = {**off.FEEDS, "kev": str(tmp_path / "kev.json")}
+    assert "more than 100 bytes" in refresh.refresh(kev)
+
+
 def test_one_at_a_time(off: Any) -> None:
     state = state_of(kev)
     FeedState.objects.filter(pk=state.pk).update(busy_until=timezone.now() + timedelta(minutes=1))
@@ -181,11 +188,14 @@ def test_distributions_start_with_what_ships(off: Any) -> None:
     assert DistroLife.objects.count() == 1
 
 
-def test_the_command_takes_a_file(tmp_path: Path, capsys: Any) -> None:
+def test_the_command_takes_a_file(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "epss.csv"
     file.write_bytes(EPSS)
     call_command("feeds", "epss", "--file", str(file))
     assert "epss: 3 rows of 2026-11-20" in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(KEV)))
+    call_command("feeds", "kev", "--file", "-")
+    assert "kev: 2 rows of 2026-11-20" in capsys.readouterr().out
     file.write_bytes(b"nothing")
     with pytest.raises(SystemExit):
         call_command("feeds", "epss", "--file", str(file))
