@@ -31,9 +31,9 @@ def env_int(name: str, default: int, minimum: int = 0) -> int:
     return int(word)
 
 
-def env_list(name: str, default: str) -> list[str]:
-    """Read a comma-separated list; empty entries are left out."""
-    return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
+def env_list(name: str, default: str, separator: str = ",") -> list[str]:
+    """Read a list, comma-separated if nothing else is said; empty entries are left out."""
+    return [word.strip() for word in os.environ.get(name, default).split(separator) if word.strip()]
 
 
 def env_secret(name: str, default: str = "") -> str:

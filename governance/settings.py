@@ -233,6 +233,11 @@ STALE_DAYS_AT = {
 }
 # Whose severity and fix are shown where several scanners report the same; the others follow by name.
 SCANNER_ORDER = env_list("SCANNER_ORDER", "trivy,grype,clair,anchore,twistlock,aqua")
+# Issuers of VEX documents that are trusted, parted by semicolons, the most trusted first: their word goes before that
+# of others, and theirs alone holds for a package wherever it lies.
+VEX_ISSUER_ORDER = env_list("VEX_ISSUER_ORDER", "", ";")
+# Whether statements of issuers that are not in VEX_ISSUER_ORDER are only shown and set nothing aside.
+VEX_LISTED_ONLY = env_bool("VEX_LISTED_ONLY", False)
 # Hosts beside the public internet that Portwarden may call itself: host, host:port or network, comma separated.
 try:
     OUTBOUND_ALLOWED_HOSTS = Allowed.of(env_list("OUTBOUND_ALLOWED_HOSTS", ""))

@@ -16,6 +16,7 @@ from django.db import Error, InterfaceError, OperationalError, connection, conne
 from governance.findings.record import Arrival, reasons_of, record_report
 from governance.findings.report import ReportError, ScanReport
 from governance.findings.state import settle
+from governance.findings.vex import record_statements
 from governance.images.clean import clean_scan_time, clean_text
 from governance.images.names import NotYours
 from governance.runtime.benchmarks import reasons_of_benchmarks, record_benchmarks
@@ -133,10 +134,11 @@ def ingest(held: Claim) -> bool:
     with transaction.atomic():
         finish(held, figures(report, arrival))
         recorded = record_report(report, arrival)
+        stated = record_statements(report, arrival.delivery, arrival.received_at, arrival.team)
         record_benchmarks(report, arrival)
         reach("process.before_commit", arrival.reference)
     reach("process.after_commit", arrival.reference)
-    return any(image.is_news for image in recorded)
+    return stated or any(image.is_news for image in recorded)
 
 
 def read(held: Claim) -> ScanReport:

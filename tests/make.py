@@ -154,3 +154,29 @@ def make_run(report: ScanReport | None = None, team: Team | None = None, **arriv
     received = max(report.scanned_at or datetime.min.replace(tzinfo=UTC), datetime(2026, 9, 1, tzinfo=UTC))
     said = {"delivery": next(NUMBERS), "received_at": received + timedelta(hours=1), "stage": "runtime", **arrival}
     return BenchmarkRun.objects.get(pk=record_benchmarks(report, Arrival(team=team and team.pk, **said))[0])
+
+
+def make_vex(
+    *statements: dict[str, Any], author: str = "Shop Security", at: str = "2026-11-20T12:00:00Z"
+) -> dict[str, Any]:
+    """An OpenVEX document."""
+    return {
+        "@context": "https://openvex.dev/ns/v0.2.0",
+        "author": author,
+        "timestamp": at,
+        "statements": list(statements),
+    }
+
+
+def make_statement(
+    status: str = "not_affected",
+    product: str = "registry.example/shop/api",
+    component: str = "pkg:deb/debian/openssl@1.0",
+    name: str = "CVE-2099-0001",
+    **more: Any,
+) -> dict[str, Any]:
+    """One statement on one product, and a component of it if given."""
+    parts = {"subcomponents": [{"@id": component}]} if component else {}
+    products = [{"@id": product, **parts}] if product else []
+    said = {"justification": "component_not_present"} if status == "not_affected" else {}
+    return {"vulnerability": {"name": name}, "products": products, "status": status, **said, **more}

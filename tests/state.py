@@ -9,12 +9,16 @@ from typing import Any
 from django.db import connection, connections, transaction
 
 from governance.findings.models import Advisory, Finding, FindingSet, Package, PackageSet, Scan
+from governance.findings.models_vex import VexRevocation, VexStatement
 from governance.images.models import Image, Manifest, Placement, Tag
 from scanning.deliveries import claim
 from scanning.ingest import process
 from scanning.models import Delivery
 
-TABLES = (Image, Manifest, Placement, Tag, Scan, Finding, FindingSet, Package, PackageSet, Advisory, Delivery)
+TABLES = (
+    *(Image, Manifest, Placement, Tag, Scan, Finding, FindingSet, Package, PackageSet, Advisory, Delivery),
+    *(VexStatement, VexRevocation),
+)
 COUNTERS = ("state", "critical", "high", "medium", "low", "unknown", "fixable", "suppressed", "rank", "failed_stages")
 
 
@@ -48,6 +52,7 @@ def state_of(image: Image) -> dict[str, Any]:
         **{name: getattr(image, name) for name in COUNTERS},
         "seen": (image.ci_at, image.registry_at, image.runtime_at),
         "findings": keys(found.findings) if found else None,
+        "by_vex": keys(found.by_vex) if found else None,
         "disputes": {name: keys(ids) for name, ids in (found.disputes or {}).items()} if found else None,
         "packages": image.package_set and bytes(image.package_set.hash),
         "scans": sorted(
@@ -72,7 +77,10 @@ def everything() -> dict[str, Any]:
     """The whole state."""
     images = {names_of(image): state_of(image) for image in Image.objects.present()}
     groups = sorted(Advisory.objects.values_list("name", "vulnerability__name", "vulnerability__severity"))
-    return {"images": images, "groups": groups}
+    said = VexStatement.objects.values_list(
+        "issuer", "names", "status", "products", "component", "stated_at", "is_current"
+    )
+    return {"images": images, "groups": groups, "statements": sorted(map(str, said))}
 
 
 def rows() -> dict[str, list[Any]]:

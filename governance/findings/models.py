@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
+from governance.findings import models_vex  # noqa: F401 (Django looks for models here)
 from governance.images.models import Image
 
 
@@ -183,6 +184,8 @@ class FindingSet(models.Model):
     epss = models.FloatField(null=True)
     # Of a set merged from several scanners: {"severity" | "fix" | "status" | "alone": [finding ids]}.
     disputes = models.JSONField(null=True)
+    # Of `suppressed`, what VEX statements set aside; a scan's own set has none.
+    by_vex = ArrayField(models.IntegerField(), default=list, db_default=[])
 
     class Meta:
         indexes = [

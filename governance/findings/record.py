@@ -15,6 +15,7 @@ from governance.findings.models import CheckResult, Scan
 from governance.findings.report import ImageFacts, ImageScan, Kind, Outcome, ScanReport
 from governance.findings.sets import Contents, contents, store_finding_set, store_package_set
 from governance.findings.state import choose_current, refresh
+from governance.findings.vex_apply import image_was_named
 from governance.images.claims import queue
 from governance.images.clean import clean_digest, clean_int, clean_scan_time, clean_text, clean_time
 from governance.images.identity import (
@@ -172,8 +173,10 @@ def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival)
         if not first:
             choose_current([found.image])
         refresh([found.image])
+    elif before.relates or found.learned:
+        image_was_named(found.image, facts)
     _store_checks(pk, scan)
-    return Recorded(found.image, pk, not same or before.finding_set is None or before.relates)
+    return Recorded(found.image, pk, not same or before.finding_set is None or before.relates or found.learned)
 
 
 def _claim(facts: Facts) -> None:

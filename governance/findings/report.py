@@ -199,6 +199,15 @@ class Status(StrEnum):
     UNDER_INVESTIGATION = "under_investigation"
 
 
+class Reach(StrEnum):
+    """Where a VEX statement holds, as far as its product's names tell."""
+
+    IMAGE = "image"  # in the images that it names
+    PLATFORM = "platform"  # where a package lies on the operating systems that it names
+    PACKAGE = "package"  # wherever a package lies
+    NOWHERE = "nowhere"  # its product is nothing that is known here
+
+
 class Statement(msgspec.Struct, frozen=True, gc=False):
     """One VEX statement: this vulnerability, in this product (and component of it), has this status.
 
@@ -207,6 +216,9 @@ class Statement(msgspec.Struct, frozen=True, gc=False):
     the statement speaks of the product as a whole. `justification` is OpenVEX's label where the dialect has one,
     `detail` the issuer's words (impact or action). `stated_at` is the statement's own time, RFC 3339, else that of its
     document.
+
+    What of that can be looked up: `images` by digest or reference, `platforms` as `distribution version`, and the
+    package by its parts; `reach` says which of them decides.
     """
 
     vulnerability: str
@@ -217,6 +229,10 @@ class Statement(msgspec.Struct, frozen=True, gc=False):
     justification: str = ""
     detail: str = ""
     stated_at: str = ""
+    reach: Reach = Reach.NOWHERE
+    images: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    package: PackageAt | None = None
 
 
 class ScanReport(msgspec.Struct, frozen=True, gc=False):

@@ -208,11 +208,21 @@ ON CONFLICT DO NOTHING
 """
 
 
+# What is said of one name of a vulnerability holds for all.
+REAPPLY = """
+INSERT INTO findings_vexwork (statement_id)
+SELECT id FROM findings_vexstatement WHERE is_current
+   AND names && (SELECT array_agg(name)::varchar[] FROM findings_advisory WHERE vulnerability_id = ANY(%(groups)s))
+ON CONFLICT (statement_id) DO UPDATE SET until = NULL
+"""
+
+
 def recount_groups(groups: set[int]) -> None:
     """Alias groups changed: count every set and image that holds one of their findings again."""
     with connection.cursor() as cursor:
         cursor.execute(RESPLIT, {"groups": list(groups)})
         cursor.execute(REMERGE, {"groups": list(groups)})
+        cursor.execute(REAPPLY, {"groups": list(groups)})
         cursor.execute(RECOUNT, {"groups": list(groups)})
         cursor.execute(CARRY, {"groups": list(groups)})
     line_up(groups)

@@ -60,17 +60,18 @@ def pairs_of(images: Sequence[int]) -> dict[int, Pair]:
     return found
 
 
-# The ids of a set that are not in the base's, and of them those whose line is not there either.
+# The ids of a set that are not in the base's, and of them those whose line is not there either. What was set aside in
+# the base lies there all the same.
 OWN = """
 SELECT coalesce(array_agg(finding.id ORDER BY finding.id), '{}') AS ids
-FROM (SELECT unnest(mine.findings) EXCEPT SELECT unnest(theirs.findings)) rest(id)
+FROM (SELECT unnest(mine.findings) EXCEPT SELECT unnest(theirs.findings || theirs.suppressed)) rest(id)
 JOIN findings_finding finding ON finding.id = rest.id
 JOIN findings_advisory advisory ON advisory.id = finding.advisory_id
 JOIN findings_package package ON package.id = finding.package_id
 WHERE (advisory.vulnerability_id, package.name, package.version) NOT IN (
     SELECT a.vulnerability_id, p.name, p.version FROM findings_finding f
     JOIN findings_advisory a ON a.id = f.advisory_id JOIN findings_package p ON p.id = f.package_id
-    WHERE f.id = ANY(theirs.findings))
+    WHERE f.id = ANY(theirs.findings || theirs.suppressed))
 """
 # No value ever becomes part of these texts.
 COLUMNS = "finding_set_id, base_set_id, package_set_id, depth, how, own, critical, high, medium, low, unknown, fixable"

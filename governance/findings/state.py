@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from governance.findings.models import Remerge, Scan
 from governance.findings.sets import RANK, recount_groups
 from governance.findings.split import settle_splits
+from governance.findings.vex_apply import DUE, apply_all_again, effective_set, settle_vex
 from governance.findings.weigh import settle_weights, weigh
 from governance.findings.witnesses import Testimony, union_set
 from governance.images.lineage import settle_lineage
@@ -57,7 +58,8 @@ class Latest:
 SCANS = """
 SELECT image_id, scanner, stage, outcome, scanned_at, finding_set_id, package_set_id, inventory, is_current,
        row_number() OVER (
-           PARTITION BY image_id, scanner, stage ORDER BY scanned_at DESC, received_at DESC, delivery DESC)
+           PARTITION BY image_id, scanner, stage ORDER BY scanned_at DESC, received_at DESC, delivery DESC),
+       (SELECT EXISTS (SELECT FROM findings_vexstatement WHERE is_current))
 FROM findings_scan WHERE image_id = ANY(%s)
 """
 # What an image's facts come to, the surest first: `image` is its row, `s` the set that it shows (no row where no scan
@@ -117,7 +119,7 @@ def _summary(image: int, scans: list[tuple]) -> dict[str, Any]:  # type: ignore[
     fresh: list[datetime] = []
     testimonies: list[Testimony] = []
     packages: list[tuple[bool, datetime, int]] = []
-    for scanner, stage, outcome, at, finding_set, package_set, inventory, is_current, age in scans:
+    for scanner, stage, outcome, at, finding_set, package_set, inventory, is_current, age, _ in scans:
         last[stage] = max(at, last.get(stage, at))
         if age == 1 and outcome == Scan.Outcome.FAILED:
             failed.add(stage)
@@ -127,9 +129,10 @@ def _summary(image: int, scans: list[tuple]) -> dict[str, Any]:  # type: ignore[
         unsupported |= age == 1 and outcome == Scan.Outcome.UNSUPPORTED
         if is_current and package_set:
             packages.append((inventory, at, package_set))
+    merged = union_set(testimonies)
     return {
         "image": image,
-        "finding_set": union_set(testimonies),
+        "finding_set": effective_set(image, merged) if scans and scans[0][-1] else merged,
         "package_set": max(packages)[2] if packages else None,
         "failed": sorted(failed),
         "ci": last.get("ci"),
@@ -149,16 +152,18 @@ def settle(most: int = 50) -> None:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM findings_regroup), EXISTS (SELECT FROM findings_remerge),"
             " EXISTS (SELECT FROM images_lineagework), EXISTS (SELECT FROM images_splitwork),"
-            " EXISTS (SELECT FROM findings_reweigh)"
+            f" EXISTS (SELECT FROM findings_reweigh), EXISTS ({DUE})"
         )
-        regroup, remerge, lineage, split, reweigh = cursor.fetchone()
+        regroup, remerge, lineage, split, reweigh, vex = cursor.fetchone()
     if regroup:
         settle_groups()
-    if regroup or remerge:
+    if regroup or vex:
+        settle_vex()
+    if merges := regroup or remerge or vex:
         settle_merges(most)
     if lineage:
         settle_lineage(20 * most)
-    if regroup or remerge or lineage or split:
+    if merges or lineage or split:
         settle_splits(20 * most)
     if regroup or reweigh:
         settle_weights(20 * most)
@@ -196,7 +201,12 @@ def settle_merges(most: int = 1_000) -> int:
 
 
 def merge_all_again() -> int:
-    """Put every image that several scanners looked at in line for `settle_merges`; returns how many images wait."""
+    """Put every image that several scanners looked at, or that VEX statements name, in line for `settle_merges`.
+
+    Returns how many images wait.
+    """
+    apply_all_again()
+    settle_vex()
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO findings_remerge (image_id) SELECT image_id FROM findings_scan"

@@ -84,6 +84,7 @@ class Resolved:
     known_digests: frozenset[str] = frozenset()
     was_placeholder: bool = False
     merged: list[int] = field(default_factory=list)  # records that turned out to be this image
+    learned: bool = False  # its config digest was not known before
 
 
 def lock_key(fact: str) -> int:
@@ -212,7 +213,7 @@ def _settle(target: Record, fitting: list[Record], named: list[Record], facts: F
             changes |= {"config_digest": facts.config, "config_source": facts.source}
         Image.objects.filter(pk=target.id).update(**changes)
     known = frozenset(word for word, kind in target.via.items() if kind != "config")
-    return Resolved(target.id, _kind(facts, target), known_digests=known, merged=merged)
+    return Resolved(target.id, _kind(facts, target), known_digests=known, merged=merged, learned=bool(learned))
 
 
 def _shared(record: Record, facts: Facts) -> str:

@@ -16,6 +16,7 @@ from scanning.parsers import attestation_scan
 from scanning.parsers.attestation_model import Bundle, Envelope, InToto
 from scanning.parsers.attestation_subject import identified_by, names_of
 from scanning.parsers.document import Document, Shape, check_amount, decode, members_of, open_document
+from scanning.parsers.vex_target import Target
 
 NAME = "attestation"
 BUNDLE = "application/vnd.dev.sigstore.bundle"
@@ -167,7 +168,8 @@ def _with_products(statements: Iterable[Statement], subjects: dict[str, tuple[st
             yield one
             continue
         for digest, names in subjects.items():
-            yield msgspec.structs.replace(one, products=tuple(f"{name}@{digest}" for name in names) or (digest,))
+            products = tuple(f"{name}@{digest}" for name in names) or (digest,)
+            yield msgspec.structs.replace(one, products=products, **Target(products, one.component).fields)
 
 
 def _text(members: dict[str, msgspec.Raw], name: str) -> str:

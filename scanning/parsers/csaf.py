@@ -13,6 +13,7 @@ from scanning.parsers.csaf_model import (
     Csaf,
     Engine,
     Generator,
+    Helper,
     Product,
     Publisher,
     Remark,
@@ -22,6 +23,7 @@ from scanning.parsers.csaf_model import (
 )
 from scanning.parsers.document import Document, check_amount, decode
 from scanning.parsers.scalars import MAX_DESCRIPTION, moment
+from scanning.parsers.vex_target import Target
 
 NAME = "csaf"
 DECODER = msgspec.json.Decoder(Csaf)
@@ -93,6 +95,16 @@ class Products:
         outside = (helper.purl, *(helper.purls or ()), helper.cpe) if helper else ()
         return tuple(dict.fromkeys(filter(None, (product, whole, *outside, named.name))))
 
+    def target(self, product: str) -> Target:
+        """Return what can be looked up: purls and CPEs; a product's name in words is no image's."""
+        _, whole = self.parts.get(product, ("", ""))
+        helper = self.known.get(whole or product, Product()).helper or Helper()
+        named = [*filter(None, (helper.purl, *(helper.purls or ())))]
+        # A part of what has no purl is still a part of something.
+        if whole and not named:
+            named = [f"urn:csaf:{whole}"]
+        return Target(named, self.component(product), [helper.cpe or ""])
+
     def component(self, product: str) -> str:
         """Return the purl of the component, else its name; "" for a product that is no part of another."""
         part, _ = self.parts.get(product, ("", ""))
@@ -131,6 +143,7 @@ def statements_of(one: Vulnerability, products: Products, released: str) -> Iter
         status = STATUSES.get(word)
         for product in (listed or ()) if status else ():
             words = impacts if status == Status.NOT_AFFECTED else remedies
+            target = products.target(product)
             yield Statement(
                 vulnerability=name,
                 status=Status(status or ""),
@@ -140,6 +153,10 @@ def statements_of(one: Vulnerability, products: Products, released: str) -> Iter
                 justification=next(iter(_said(labels, product)), ""),
                 detail=" ".join(_said(words, product))[:MAX_DESCRIPTION],
                 stated_at=released,
+                reach=target.reach,
+                images=target.images,
+                platforms=target.platforms,
+                package=target.package,
             )
 
 

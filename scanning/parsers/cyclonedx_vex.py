@@ -17,6 +17,7 @@ from scanning.parsers.cyclonedx_kind import is_vex
 from scanning.parsers.cyclonedx_model import Affect, Bom, Component, Metadata, Vulnerability
 from scanning.parsers.document import Document, check_amount, decode
 from scanning.parsers.scalars import MAX_DESCRIPTION, moment, text_of
+from scanning.parsers.vex_target import Target
 
 NAME = "cyclonedx-vex"
 DECODER = msgspec.json.Decoder(Bom)
@@ -144,7 +145,8 @@ def statements_of(vulnerability: Vulnerability, things: Things, metadata: Metada
         stated_at=analysis.updated or analysis.issued or metadata.timestamp or "",
     )
     if not vulnerability.affects:
-        yield common
+        yield msgspec.structs.replace(common, **Target(things.product, "").fields)
     for affect in vulnerability.affects or ():
         products, component = things.find(affect)
-        yield msgspec.structs.replace(common, products=products, component=component)
+        target = Target(products, component)
+        yield msgspec.structs.replace(common, products=products, component=component, **target.fields)

@@ -14,5 +14,9 @@ def purl_digest(purl: Purl | None) -> list[str]:
 
 
 def repository_of(purl: Purl) -> str:
-    """Return the repository: `repository_url`, else the name as written."""
-    return purl.qualifier("repository_url") or "/".join(filter(None, (purl.namespace, purl.name)))
+    """Return the repository. `repository_url` may name it or only where it lies; without one it is as written."""
+    name = "/".join(filter(None, (purl.namespace, purl.name)))
+    url = purl.qualifier("repository_url").removeprefix("https://").strip("/")
+    if not url or url == name or url.endswith(f"/{name}"):
+        return url or name
+    return f"{url}/{name}"

@@ -10,6 +10,7 @@ from governance.findings.report import Kind, ScanReport, Statement, Status
 from scanning.parsers import openvex_model as model
 from scanning.parsers.document import Document, check_amount, decode
 from scanning.parsers.scalars import MAX_DESCRIPTION, moment, text_of
+from scanning.parsers.vex_target import Target
 
 NAME = "openvex"
 DECODER = msgspec.json.Decoder(model.OpenVex)
@@ -68,7 +69,9 @@ def statements_of(one: model.Statement, document: model.OpenVex) -> Iterator[Sta
     for product in one.products or ("",):
         names = names_of(product)
         for component in _components(product) or one.subcomponents or ("",):
-            yield msgspec.structs.replace(common, products=names, component=component_of(component))
+            part = component_of(component)
+            target = Target(names, part)
+            yield msgspec.structs.replace(common, products=names, component=part, **target.fields)
 
 
 def vulnerability_of(said: model.Vulnerability | str | None) -> tuple[str, tuple[str, ...]]:

@@ -207,7 +207,7 @@ def test_what_the_vendor_calls_not_affected_does_not_shout_and_is_not_hidden(
 ) -> None:
     send(machine, report("api", (ONE,), 5, Status="not_affected"))
     image = by_config("api")
-    assert (image.findings_total, image.suppressed, image.state) == (0, 1, Image.State.CLEAN)
+    assert (image.findings_total, image.suppressed, image.state) == (0, 1, Image.State.SUPPRESSED)
     assert findings(reader, image) == {}
     client.force_login(admin)
     assert ONE in client.get(f"/images/{image.pk}/", {"suppressed": "true"}).content.decode()

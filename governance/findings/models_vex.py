@@ -1,0 +1,95 @@
+"""VEX statements, what was taken back of them, and which images have yet to follow them."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models.functions import Now
+
+from governance.findings.report import Reach
+
+
+class VexStatement(models.Model):
+    """What an issuer says: this vulnerability, in this product (and component of it), has this status.
+
+    Of one issuer's statements on one subject (vulnerability, product, component) the newest is current, whatever came
+    first; the others are its history. `record_statements` (`vex.py`) keeps that so.
+    """
+
+    class Status(models.TextChoices):
+        """OpenVEX's words; the other dialects are translated to them."""
+
+        NOT_AFFECTED = "not_affected", "Not affected"
+        FIXED = "fixed", "Fixed"
+        UNDER_INVESTIGATION = "under_investigation", "Under investigation"
+        AFFECTED = "affected", "Affected"
+
+    class Where(models.TextChoices):
+        """Where it holds (`report.Reach`)."""
+
+        IMAGE = Reach.IMAGE, "In the images it names"
+        PLATFORM = Reach.PLATFORM, "On an operating system"
+        PACKAGE = Reach.PACKAGE, "Wherever the package lies"
+        NOWHERE = Reach.NOWHERE, "In nothing known here"
+
+    # Hashes: of everything that was said, and of what tells one subject of an issuer from another.
+    key = models.BinaryField(max_length=16, unique=True)
+    subject = models.BinaryField(max_length=16, db_index=True)
+    issuer = models.CharField(max_length=200)
+    # The team whose token sent it: it holds in that team's images alone. A number: it outlives the team.
+    team = models.BigIntegerField(null=True)
+    vulnerability = models.CharField(max_length=100)
+    # The vulnerability and its aliases.
+    names = ArrayField(models.CharField(max_length=100))
+    status = models.CharField(max_length=20, choices=Status)
+    justification = models.CharField(max_length=100, blank=True)
+    detail = models.TextField(blank=True)
+    # All names of the product as written, and the component's.
+    products = ArrayField(models.CharField(max_length=500))
+    component = models.CharField(max_length=500, blank=True)
+    # What of that can be looked up: packed digests, `host/repository[:tag]`, `distribution version`, a package.
+    reach = models.CharField(max_length=8, choices=Where)
+    digests = ArrayField(models.BinaryField(max_length=65))
+    image_names = ArrayField(models.CharField(max_length=400))
+    platforms = ArrayField(models.CharField(max_length=60))
+    package_type = models.CharField(max_length=30, blank=True)
+    package_namespace = models.CharField(max_length=200, blank=True)
+    package_name = models.CharField(max_length=300, blank=True)
+    package_version = models.CharField(max_length=300, blank=True)
+    stated_at = models.DateTimeField()
+    received_at = models.DateTimeField()
+    delivery = models.BigIntegerField(db_index=True)
+    format = models.CharField(max_length=40)
+    is_current = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [
+            GinIndex(fields=["names"], name="vex_names", condition=models.Q(is_current=True)),
+            GinIndex(fields=["digests"], name="vex_digests", condition=models.Q(is_current=True)),
+            GinIndex(fields=["image_names"], name="vex_image_names", condition=models.Q(is_current=True)),
+            models.Index(fields=["issuer", "-id"], name="vex_issuer"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.issuer}: {self.vulnerability} {self.status}"
+
+
+class VexRevocation(models.Model):
+    """A subject of an issuer whose statements do not count, until somebody restores it, also if it is sent again."""
+
+    subject = models.BinaryField(max_length=16, unique=True)
+    by = models.CharField(max_length=200)
+    at = models.DateTimeField(db_default=Now())
+    reason = models.CharField(max_length=500)
+
+
+class VexWork(models.Model):
+    """A statement that came, changed or went: the images it concerns have to be counted anew.
+
+    Looked at twice: at once, and again when every transaction has ended that may have read before the statement was
+    there: those up to the number `until`, which the first look had itself.
+    """
+
+    statement = models.OneToOneField(VexStatement, models.CASCADE, related_name="+")
+    until = models.BigIntegerField(null=True)
