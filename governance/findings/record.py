@@ -11,7 +11,8 @@ import msgspec
 from django.db import connection
 
 from governance.findings.life import follow_lives
-from governance.findings.models import CheckResult, Scan
+from governance.findings.models import Scan
+from governance.findings.record_checks import store_checks
 from governance.findings.report import ImageFacts, ImageScan, Kind, Outcome, ScanReport
 from governance.findings.sets import Contents, contents, store_finding_set, store_package_set
 from governance.findings.state import choose_current, refresh
@@ -175,7 +176,7 @@ def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival)
         refresh([found.image])
     elif before.relates or found.learned:
         image_was_named(found.image, facts)
-    _store_checks(pk, scan)
+    store_checks(pk, scan)
     return Recorded(found.image, pk, not same or before.finding_set is None or before.relates or found.learned)
 
 
@@ -380,22 +381,3 @@ def _insert(row: dict[str, Any], current: bool) -> int:
     with connection.cursor() as cursor:
         cursor.execute(INSERT.format(current="true" if current else "false"), row)
         return int(cursor.fetchone()[0])
-
-
-def _store_checks(scan: int, found: ImageScan) -> None:
-    """Keep what failed or warned."""
-    rows = [
-        CheckResult(
-            scan_id=scan,
-            kind=clean_text(check.kind, 20),
-            check_id=clean_text(check.id, 200),
-            result=str(check.result),
-            title=clean_text(check.title, 512),
-            severity=int(check.severity),
-            target=clean_text(check.target, 500),
-        )
-        for check in found.checks[:10_000]
-        if check.result in ("fail", "warn")
-    ]
-    if rows:
-        CheckResult.objects.bulk_create(rows, batch_size=1000)
