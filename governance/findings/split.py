@@ -7,16 +7,16 @@ split says so. Where the base was never assessed, the layer of each package deci
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
+from psycopg.types.json import Jsonb
 
-from governance.findings.models import FindingSplit, PackageSet
-from governance.findings.sets import COUNT, places_of
+from governance.findings.models import FindingSet, FindingSplit, PackageSet
+from governance.findings.sets import places_of
 from governance.findings.weigh import weigh
-from governance.images.identity import lock_images
 
 SLICE = 1000
 How = FindingSplit.How
@@ -32,9 +32,16 @@ class Pair(NamedTuple):
     how: str
 
 
-PAIRS = """
+# Takes images out of the line and says what each is compared with; other columns than the first are null where there is
+# nothing.
+TAKE = """
+WITH taken AS (
+    DELETE FROM images_splitwork
+    WHERE id IN (SELECT id FROM images_splitwork ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING image_id
+)
 SELECT image.id, image.finding_set_id, base.finding_set_id, image.package_set_id, node.depth, scanners.are_same
-FROM images_image image JOIN images_image base ON base.id = image.base_id
+FROM taken JOIN images_image image ON image.id = taken.image_id
+LEFT JOIN images_image base ON base.id = image.base_id AND image.finding_set_id IS NOT NULL
 LEFT JOIN images_layernode node ON node.id = base.top_layer_id
 CROSS JOIN LATERAL (
     SELECT NOT EXISTS (
@@ -43,16 +50,17 @@ CROSS JOIN LATERAL (
         SELECT scanner FROM findings_scan WHERE image_id = base.id AND is_current AND outcome = 'assessed'
     ) AS are_same
 ) scanners
-WHERE image.id = ANY(%s) AND image.finding_set_id IS NOT NULL
+ORDER BY image.id
 """
 
 
-def pairs_of(images: Sequence[int]) -> dict[int, Pair]:
-    """What each image is compared with; images without base or without anything to compare are left out."""
-    found: dict[int, Pair] = {}
+def take(most: int) -> dict[int, Pair | None]:
+    """Take images out of the line: what each is compared with, None where there is no base or nothing to compare."""
+    found: dict[int, Pair | None] = {}
     with connection.cursor() as cursor:
-        cursor.execute(PAIRS, [list(images)])
+        cursor.execute(TAKE, [most])
         for image, own, base, packages, depth, are_same in cursor.fetchall():
+            found[image] = None
             if base is not None:
                 found[image] = Pair(own, base, None, 0, How.SETS if are_same else How.MIXED)
             elif packages is not None and depth:
@@ -60,109 +68,113 @@ def pairs_of(images: Sequence[int]) -> dict[int, Pair]:
     return found
 
 
-# The ids of a set that are not in the base's, and of them those whose line is not there either. What was set aside in
-# the base lies there all the same.
-OWN = """
-SELECT coalesce(array_agg(finding.id ORDER BY finding.id), '{}') AS ids
-FROM (SELECT unnest(mine.findings) EXCEPT SELECT unnest(theirs.findings || theirs.suppressed)) rest(id)
-JOIN findings_finding finding ON finding.id = rest.id
-JOIN findings_advisory advisory ON advisory.id = finding.advisory_id
-JOIN findings_package package ON package.id = finding.package_id
-WHERE (advisory.vulnerability_id, package.name, package.version) NOT IN (
-    SELECT a.vulnerability_id, p.name, p.version FROM findings_finding f
-    JOIN findings_advisory a ON a.id = f.advisory_id JOIN findings_package p ON p.id = f.package_id
-    WHERE f.id = ANY(theirs.findings || theirs.suppressed))
+class Fact(NamedTuple):
+    """What a finding is in a comparison: its line as both sides may know it, and what it counts as."""
+
+    line: tuple[int, str, str]  # vulnerability, the package's name and version
+    counted: tuple[int, int]  # vulnerability, package: a line of the counters
+    severity: int
+    fixable: bool
+
+
+FACTS = """
+SELECT finding.id, advisory.vulnerability_id, package.name, package.version, package.id, finding.severity,
+       finding.fixed_version <> ''
+FROM findings_finding finding JOIN findings_advisory advisory ON advisory.id = finding.advisory_id
+JOIN findings_package package ON package.id = finding.package_id WHERE finding.id = ANY(%s)
 """
-# No value ever becomes part of these texts.
-COLUMNS = "finding_set_id, base_set_id, package_set_id, depth, how, own, critical, high, medium, low, unknown, fixable"
-STORE = (
-    " ON CONFLICT (finding_set_id, base_set_id, package_set_id, depth, how) DO UPDATE SET own = excluded.own,"
-    " critical = excluded.critical, high = excluded.high, medium = excluded.medium, low = excluded.low,"
-    " unknown = excluded.unknown, fixable = excluded.fixable"
-    " RETURNING finding_set_id, base_set_id, package_set_id, depth, how, id"
-)
-BY_SETS = (
-    f"INSERT INTO findings_findingsplit ({COLUMNS})"  # noqa: S608
-    " SELECT pair.mine, pair.theirs, NULL, 0, pair.how, own.ids, counts.*"
-    " FROM unnest(%(mine)s::bigint[], %(theirs)s::bigint[], %(how)s::text[]) AS pair(mine, theirs, how)"
-    " JOIN findings_findingset mine ON mine.id = pair.mine JOIN findings_findingset theirs ON theirs.id = pair.theirs"
-    f" CROSS JOIN LATERAL ({OWN}) own CROSS JOIN LATERAL ({COUNT.format(ids='own.ids')}) counts" + STORE
-)
-BY_LAYERS = (
-    f"INSERT INTO findings_findingsplit ({COLUMNS})"  # noqa: S608
-    " SELECT %(mine)s, NULL, %(packages)s, %(depth)s, %(how)s, own.ids, counts.* FROM ("
-    "   SELECT coalesce(array_agg(finding.id ORDER BY finding.id), '{}') AS ids"
-    "   FROM findings_findingset mine JOIN findings_finding finding ON finding.id = ANY(mine.findings)"
-    "   WHERE mine.id = %(mine)s AND finding.package_id <> ALL(%(below)s::bigint[])) own"
-    f" CROSS JOIN LATERAL ({COUNT.format(ids='own.ids')}) counts" + STORE
-)
 
 
-def store_splits(pairs: Iterable[Pair]) -> dict[Pair, int]:
-    """Compute and store each pair's split; returns their ids."""
-    found: dict[Pair, int] = {}
-    wanted = sorted(set(pairs), key=lambda pair: (pair.finding_set, pair.base_set or 0, pair.package_set or 0))
-    by_sets = [pair for pair in wanted if pair.base_set]
+def splits_of(pairs: Iterable[Pair]) -> Iterator[dict[str, Any]]:
+    """Yield the row of each pair that can be compared.
+
+    The algebra is done here and not in SQL: of 1,000 pairs the sets are read once and each base's lines made once,
+    which is about ten times faster than a join for each pair.
+    """
+    wanted = set(pairs)
+    numbers = {number for pair in wanted for number in pair[:2] if number}
+    rows = FindingSet.objects.filter(pk__in=numbers).values_list("pk", "findings", "suppressed")
+    sets = {pk: (counted, [*counted, *aside]) for pk, counted, aside in rows}
     with connection.cursor() as cursor:
-        if by_sets:
-            values: dict[str, Any] = {
-                "mine": [pair.finding_set for pair in by_sets],
-                "theirs": [pair.base_set for pair in by_sets],
-                "how": [str(pair.how) for pair in by_sets],
-            }
-            cursor.execute(BY_SETS, values)
-            found |= {Pair(*row[:5]): row[5] for row in cursor.fetchall()}
-        for pair in wanted:
-            if pair.package_set and (below := packages_below(pair.package_set, pair.depth)):
-                values = {"mine": pair.finding_set, "packages": pair.package_set, "depth": pair.depth}
-                cursor.execute(BY_LAYERS, values | {"how": str(pair.how), "below": below})
-                row = cursor.fetchone()
-                found[Pair(*row[:5])] = row[5]
-    return found
+        cursor.execute(FACTS, [list({pk for _, members in sets.values() for pk in members})])
+        facts = {row[0]: Fact(row[1:4], (row[1], row[4]), row[5], row[6]) for row in cursor.fetchall()}
+    # What was set aside in the base lies there all the same.
+    lines = {pair.base_set: {facts[pk].line for pk in sets[pair.base_set][1]} for pair in wanted if pair.base_set}
+    for pair in wanted:
+        if pair.base_set:
+            own = [pk for pk in sets[pair.finding_set][0] if facts[pk].line not in lines[pair.base_set]]
+        elif pair.package_set and (below := packages_below(pair.package_set, pair.depth)):
+            own = [pk for pk in sets[pair.finding_set][0] if facts[pk].counted[1] not in below]
+        else:
+            continue
+        yield {**pair._asdict(), "own": own, **count(facts[pk] for pk in own)}
 
 
-def packages_below(package_set: int, depth: int) -> list[int]:
-    """Packages that lie in the base's layers and nowhere above them; [] where the report does not give layers."""
+def count(facts: Iterable[Fact]) -> dict[str, int]:
+    """The counters of findings: lines at their worst severity, and how many have a fix (as `sets.COUNT` counts)."""
+    worst: dict[tuple[int, int], int] = {}
+    fixable = set()
+    for fact in facts:
+        worst[fact.counted] = max(fact.severity, worst.get(fact.counted, 0))
+        if fact.fixable:
+            fixable.add(fact.counted)
+    found = Counter(worst.values())
+    steps = {"critical": (5,), "high": (4,), "medium": (3,), "low": (2,), "unknown": (1, 0)}
+    return {name: sum(found[step] for step in levels) for name, levels in steps.items()} | {"fixable": len(fixable)}
+
+
+def packages_below(package_set: int, depth: int) -> set[int]:
+    """Packages that lie in the base's layers and nowhere above them; empty where the report does not give layers."""
     layers: dict[int, set[int]] = defaultdict(set)
     for package, layer, _ in places_of(PackageSet.objects.get(pk=package_set)):
         layers[package].add(layer)
-    return [package for package, found in layers.items() if 0 not in found and max(found) <= depth]
+    return {package for package, found in layers.items() if 0 not in found and max(found) <= depth}
 
 
-TAKE = """
-DELETE FROM images_splitwork WHERE id IN (SELECT id FROM images_splitwork ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
-RETURNING image_id
-"""
-APPLY = """
-WITH fact AS (
-    SELECT image.id, fact.split FROM unnest(%(images)s::bigint[], %(splits)s::bigint[]) AS fact(image, split)
-    JOIN images_image image ON image.id = fact.image
-    WHERE image.split_id IS DISTINCT FROM fact.split ORDER BY image.id FOR NO KEY UPDATE OF image
+# The rows of both sides sorted, so that nobody waits in a circle. All the images stay locked, for `weigh`.
+STORE = """
+WITH stored AS (
+    INSERT INTO findings_findingsplit (finding_set_id, base_set_id, package_set_id, depth, how, own, critical, high,
+        medium, low, unknown, fixable)
+    SELECT * FROM jsonb_to_recordset(%(rows)s) AS split(finding_set bigint, base_set bigint, package_set bigint,
+        depth int, how text, own int[], critical int, high int, medium int, low int, unknown int, fixable int)
+    ORDER BY finding_set, base_set, package_set, depth, how
+    ON CONFLICT (finding_set_id, base_set_id, package_set_id, depth, how) DO UPDATE SET own = excluded.own,
+        critical = excluded.critical, high = excluded.high, medium = excluded.medium, low = excluded.low,
+        unknown = excluded.unknown, fixable = excluded.fixable
+    RETURNING *
+), fact AS (
+    SELECT image.id, stored.id AS split
+    FROM jsonb_to_recordset(%(images)s) AS pair(image bigint, finding_set bigint, base_set bigint, package_set bigint,
+        depth int, how text)
+    JOIN images_image image ON image.id = pair.image
+    LEFT JOIN stored ON stored.finding_set_id = pair.finding_set AND stored.how = pair.how
+        AND stored.depth = pair.depth AND stored.base_set_id IS NOT DISTINCT FROM pair.base_set
+        AND stored.package_set_id IS NOT DISTINCT FROM pair.package_set
+    ORDER BY image.id FOR NO KEY UPDATE OF image
 )
-UPDATE images_image image SET split_id = fact.split FROM fact WHERE image.id = fact.id
+UPDATE images_image image SET split_id = fact.split FROM fact
+WHERE image.id = fact.id AND image.split_id IS DISTINCT FROM fact.split
 """
 
 
-def split(images: Sequence[int]) -> None:
+def split(images: Mapping[int, Pair | None]) -> None:
     """Split these images' findings anew."""
-    pairs = pairs_of(images)
-    ids = store_splits(pairs.values())
-    splits = [ids.get(pairs[image]) if image in pairs else None for image in images]
+    rows = list(splits_of(pair for pair in images.values() if pair))
+    pairs = [{"image": image, **(pair._asdict() if pair else {})} for image, pair in images.items()]
+    values: dict[str, Any] = {"rows": Jsonb(rows), "images": Jsonb(pairs)}
     with connection.cursor() as cursor:
-        cursor.execute(APPLY, {"images": list(images), "splits": splits})
-    lock_images(images)
-    weigh(images)
+        cursor.execute(STORE, values)
+    weigh(list(images))
 
 
 def settle_splits(most: int = 10 * SLICE) -> int:
     """Split the findings of the images in line, by slices, each in a transaction of its own; returns how many."""
-    done = 0
-    while done < most:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(TAKE, [SLICE])
-            images = sorted(image for (image,) in cursor.fetchall())
-            if not images:
-                break
-            split(images)
-        done += len(images)
+    done, taken = 0, SLICE
+    while taken == SLICE and done < most:
+        with transaction.atomic():
+            if images := take(SLICE):
+                split(images)
+        taken = len(images)
+        done += taken
     return done

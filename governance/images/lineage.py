@@ -156,9 +156,12 @@ ON CONFLICT DO NOTHING
 """
 
 
-def relate(images: Sequence[int]) -> None:
-    """Find the base of each of these images anew; those whose base changed are put in line for the split."""
-    below, claims = nearest(images), judged_claims(images)
+def relate(images: Sequence[int], claimed: Sequence[int]) -> None:
+    """Find the base of each of these images anew, of which `claimed` are those that anything was ever said of.
+
+    Those whose base changed are put in line for the split.
+    """
+    below, claims = nearest(images), judged_claims(claimed) if claimed else {}
     answers = [choose(claims.get(image, []), below.get(image)) for image in images]
     values: dict[str, Any] = {
         "images": list(images),
@@ -174,7 +177,8 @@ def relate(images: Sequence[int]) -> None:
 TAKE = """
 DELETE FROM images_lineagework WHERE id IN
     (SELECT id FROM images_lineagework ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
-RETURNING image_id, spread
+RETURNING image_id, spread,
+    EXISTS (SELECT FROM images_baseedge edge WHERE edge.image_id = images_lineagework.image_id)
 """
 # Everything on the layers of an image, and whatever is said to be built on it.
 ABOVE = """
@@ -210,27 +214,28 @@ ON CONFLICT (image_id) DO NOTHING
 
 def settle_lineage(most: int = 20 * SLICE) -> int:
     """Find the bases of the images in line, by slices, each in a transaction of its own; returns how many."""
-    done = 0
-    while done < most:
+    done, waiting = 0, True
+    while waiting and done < most:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(TAKE, [SLICE])
             rows = cursor.fetchall()
-            if not rows:
-                break
-            relate(sorted(image for image, _ in rows))
-            spread(rows)
+            if rows:
+                relate(sorted(row[0] for row in rows), [image for image, _, is_claimed in rows if is_claimed])
+            # Whoever is put in line just now comes next.
+            waiting = spread(row[:2] for row in rows) > 0 or len(rows) == SLICE
         done += len(rows)
     return done
 
 
-def spread(rows: Iterable[tuple[int, int]]) -> None:
-    """Put in line whom the arrival of these images concerns."""
+def spread(rows: Iterable[tuple[int, int]]) -> int:
+    """Put in line whom the arrival of these images concerns; returns how many that are."""
     concerning = [(image, far) for image, far in rows if far != LineageWork.Spread.NOBODY]
     if not concerning:
-        return
+        return 0
     layers = [image for image, far in concerning if far == LineageWork.Spread.LAYERS]
     with connection.cursor() as cursor:
         cursor.execute(ABOVE, {"layers": layers, "claims": [image for image, _ in concerning]})
+        return int(cursor.rowcount)
 
 
 def relate_all() -> None:

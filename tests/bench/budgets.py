@@ -137,6 +137,11 @@ def fleet(found: dict[str, Any]) -> Iterator[Line]:
         seconds, slowest = feeds[f"{name}_store"] + feeds[f"{name}_carry"], feeds[f"{name}_longest_slice"]
         note = f"{feeds[f'{name}_sets']:,} sets; longest slice {slowest:.1f} s"
         yield Line(f"{what}, until every image has it, {of}", seconds, 60, "s", note=note)
+    bases = found["lineage"]
+    note = f"bases {bases['lineage_seconds']:.0f} s, splits {bases['split_seconds']:.0f} s, five levels, one process"
+    seconds = bases["lineage_seconds"] + bases["split_seconds"]
+    yield Line(f"every base and split from nothing, {of}", seconds, 120, "s", note=note)
+    yield Line("statements for the base and split of one arriving image", bases["arriving_statements"], 10)
     users = found["users"]
     note = f"{users['pages_per_second']:.1f} pages/s, p50 {users['p50_ms']:.0f} ms; slowest {users['slowest'][0]}"
     yield Line(f"{users['people']} people at once, p95 of all pages, {of}", users["p95_ms"], PAGE_MS, "ms", note=note)

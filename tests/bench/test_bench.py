@@ -6,7 +6,7 @@ from governance.images.models import Image
 from scanning.models import Delivery
 from scanning.parsers import parse
 from scanning.parsers.document import open_document
-from tests.bench import budgets, feeds, pages, seed, visits
+from tests.bench import budgets, feeds, lineage, pages, seed, visits
 from tests.bench.documents import USUAL, for_image, report
 from tests.make import deliver
 
@@ -39,6 +39,8 @@ def test_a_seeded_fleet_is_like_one_that_came_by_reports(monkeypatch: pytest.Mon
     users = {"people": 2, "pages_per_second": 1.0, "p50_ms": 1.0, "p95_ms": 2.0, "slowest": ["/ 2 ms"], "failed": []}
     found = {"seed": seed.measure("500"), "pages": pages.measure(), "users": users}
     found["feeds"] = feeds.measure()
+    found["lineage"] = lineage.measure()
+    assert found["lineage"]["with_base"] == 480
     assert len(visits.measure("2")["cookies"]) == 2
     assert Image.objects.present().count() == 500
     assert Image.objects.get(pk=400).finding_set.critical == Image.objects.get(pk=400).critical
