@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.contrib.auth.models import AnonymousUser
 
 from governance.accounts.models import Membership, Team, Token, User
@@ -37,3 +39,18 @@ def administers(viewer: Viewer | None, team: Team | None = None) -> bool:
     if viewer.is_admin or team is None:
         return viewer.is_admin
     return Membership.objects.filter(user=viewer, team=team, role=Membership.Role.ADMIN).exists()
+
+
+def edits(viewer: Viewer | None, teams: Collection[int]) -> bool:
+    """May `viewer` decide about something that these teams own? Administrators may, and a team's editors and its own.
+
+    None is the command line, which may. A machine needs the scope `admin`; one bound to a team counts as that team.
+    """
+    if viewer is None:
+        return True
+    if isinstance(viewer, Token):
+        return viewer.scope == Token.Scope.ADMIN and (viewer.team_id is None or viewer.team_id in teams)
+    if not isinstance(viewer, User) or not viewer.is_active:
+        return False
+    roles = (Membership.Role.EDITOR, Membership.Role.ADMIN)
+    return viewer.is_admin or Membership.objects.filter(user=viewer, team__in=teams, role__in=roles).exists()

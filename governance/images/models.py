@@ -265,6 +265,7 @@ class Event(models.Model):
         MERGED = "merged", "Two records proved to be one image"
         CORRECTED = "corrected", "Identity corrected"
         OWNED = "owned", "Owner changed"
+        BASED = "based", "Base stated by a person"
 
     image = models.ForeignKey(Image, models.CASCADE, related_name="events")
     at = models.DateTimeField(db_default=Now())
