@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from django.db import connection
 
-from governance.findings.life import follow_lives
+from governance.findings.describe import describe, told_by
 from governance.findings.models import Scan
 from governance.findings.record_checks import store_checks
 from governance.findings.report import ImageFacts, ImageScan, Kind, Outcome, ScanReport
@@ -18,7 +18,7 @@ from governance.findings.sets import Contents, contents, store_finding_set, stor
 from governance.findings.state import choose_current, refresh
 from governance.findings.vex_apply import image_was_named
 from governance.images.claims import queue
-from governance.images.clean import clean_digest, clean_int, clean_scan_time, clean_text, clean_time
+from governance.images.clean import clean_digest, clean_scan_time, clean_text
 from governance.images.identity import (
     Facts,
     Resolved,
@@ -30,7 +30,6 @@ from governance.images.identity import (
     record_digests,
     resolve,
 )
-from governance.images.layers import store_layers
 from governance.images.merge import merge_into
 from governance.images.models import Image, LineageWork
 from governance.images.names import NotYours, Sighting, observe_tag, place, rename, repositories
@@ -143,7 +142,7 @@ def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival)
         # What a digest names is locked already.
         lock_images([found.image])
     details = contents(scan.matches, scan.suppressed, scan.packages, scan.image.diff_ids)
-    before = _before(found.image, (report.scanner, arrival.stage, len(scan.image.diff_ids)), details, facts)
+    before = _before(found.image, (report.scanner, arrival.stage, scan.image), details, facts)
     if facts.team is not None and before.owners and facts.team not in before.owners:
         _claim(facts)
     moved = _identify(found, scan.image, facts, before)
@@ -215,7 +214,9 @@ class Before:
 
 BEFORE = """
 SELECT image.owners, CASE WHEN cardinality(image.failed_stages) > 0 THEN 'failed' ELSE image.state END,
-  image.top_layer_id IS NOT NULL OR %(layers)s = 0,
+  (image.top_layer_id IS NOT NULL OR %(layers)s = 0) AND (image.distro <> '' OR %(distro)s = '')
+    AND (image.built_at IS NOT NULL OR %(built_at)s::timestamptz IS NULL)
+    AND (%(ended)s::boolean IS NULL OR image.end_of_life_said OR image.end_of_life_said = %(ended)s::boolean),
   (SELECT id FROM findings_findingset WHERE hash = %(findings)s),
   (SELECT id FROM findings_packageset WHERE hash = %(packages)s),
   (SELECT array[scan.outcome, scan.scanned_at::text, scan.finding_set_id::text, scan.package_set_id::text]
@@ -235,9 +236,9 @@ FROM images_image image WHERE image.id = %(image)s
 """
 
 
-def _before(image: int, key: tuple[str, str, int], details: Contents, facts: Facts) -> Before:
+def _before(image: int, key: tuple[str, str, ImageFacts], details: Contents, facts: Facts) -> Before:
     tags = facts.tags
-    scanner, stage, layers = key
+    scanner, stage, image_facts = key
     with connection.cursor() as cursor:
         cursor.execute(
             BEFORE,
@@ -247,7 +248,7 @@ def _before(image: int, key: tuple[str, str, int], details: Contents, facts: Fac
                 "stage": stage,
                 "findings": details.finding_hash,
                 "packages": details.package_hash,
-                "layers": layers,
+                **told_by(image_facts),
                 "hosts": [tag.host for tag in tags],
                 "repositories": [tag.repository for tag in tags],
                 "tags": [tag.tag for tag in tags],
@@ -255,12 +256,12 @@ def _before(image: int, key: tuple[str, str, int], details: Contents, facts: Fac
                 "at": facts.at,
             },
         )
-        owners, state, layered, finding_set, package_set, current, at, known, named = cursor.fetchone()
+        owners, state, is_known, finding_set, package_set, current, at, known, named = cursor.fetchone()
     scan = (current[0], at, int(current[2]), int(current[3]) if current[3] else None) if current else None
     seen = [tuple(row) for row in known or []]
     placed = len(seen) == len(tags) and {(r.host, r.repository) for r in facts.references} <= {row[:2] for row in seen}
     return Before(
-        owners, finding_set, package_set, scan, seen, placed, layered, state, named, tag=seen[0][3] if seen else None
+        owners, finding_set, package_set, scan, seen, placed, is_known, state, named, tag=seen[0][3] if seen else None
     )
 
 
@@ -271,13 +272,13 @@ def _identify(found: Resolved, image: ImageFacts, facts: Facts, before: Before) 
     news = record_digests(found.image, facts, found.known_digests)
     described = not before.details or found.created
     if described:
-        _describe(found.image, image)
+        describe(found.image, image)
     if described or news or not before.placed or found.merged:
         # Its base, and whose base it is, follow after the report (`lineage.settle_lineage`).
         queue([found.image], LAYERS if described or found.merged else LineageWork.Spread.CLAIMS)
         before.relates = True
     if before.placed and not found.created:
-        return bool(found.merged)
+        return bool(found.merged) or described
     by_name = repositories(facts.references, facts.team, facts.is_demo)
     place(found.image, by_name.values(), facts.at)
     adopted = False
@@ -287,34 +288,7 @@ def _identify(found: Resolved, image: ImageFacts, facts: Facts, before: Before) 
             observe_tag(Sighting(by_name[tag.name], tag.tag, platform, found.image, facts.at))
         adopted = before.named and _adopt(found.image, facts.tags)
     rename(found.image)
-    return bool(found.merged) or adopted
-
-
-DESCRIBE = """
-UPDATE images_image SET
-    built_at = coalesce(built_at, %(built_at)s::timestamptz), size = coalesce(size, %(size)s::bigint),
-    distro = coalesce(nullif(distro, ''), %(distro)s),
-    distro_version = coalesce(nullif(distro_version, ''), %(version)s),
-    end_of_life_said = coalesce(%(end_of_life)s::boolean, end_of_life_said),
-    top_layer_id = coalesce(top_layer_id, %(top_layer)s::bigint)
-WHERE id = %(image)s
-"""
-
-
-def _describe(image: int, facts: ImageFacts) -> None:
-    """Fill in what is not known yet of the image itself."""
-    row = {
-        "image": image,
-        "built_at": clean_time(facts.created),
-        "size": clean_int(facts.size),
-        "distro": clean_text(facts.distro, 60),
-        "version": clean_text(facts.distro_version, 60),
-        "end_of_life": facts.end_of_life,
-        "top_layer": store_layers(facts.diff_ids, facts.history),
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(DESCRIBE, row)
-    follow_lives([image])
+    return bool(found.merged) or described or adopted
 
 
 def _move_scans(into: int, gone: Sequence[int]) -> None:
