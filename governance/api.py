@@ -8,6 +8,7 @@ from rest_framework.routers import SimpleRouter
 
 from governance.accounts.api import TokenViewSet
 from governance.findings.api import VulnerabilityViewSet
+from governance.findings.vex_api import VexViewSet
 from governance.overview.api import ImageViewSet
 from governance.runtime.api import BenchmarkViewSet
 from scanning.api import Report, Reports
@@ -15,6 +16,7 @@ from scanning.api import Report, Reports
 router = SimpleRouter()
 router.register("images", ImageViewSet, basename="image")
 router.register("vulnerabilities", VulnerabilityViewSet, basename="vulnerability")
+router.register("vex", VexViewSet, basename="vex")
 router.register("benchmarks", BenchmarkViewSet, basename="benchmark")
 router.register("tokens", TokenViewSet, basename="token")
 

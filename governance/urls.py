@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("images/", include("governance.overview.image_urls")),
     path("teams/", include("governance.overview.team_urls")),
     path("vulnerabilities/", include("governance.findings.urls")),
+    path("vex/", include("governance.findings.vex_urls")),
     path("posture/", include("governance.runtime.urls")),
     path("deliveries/", include("scanning.urls")),
     path("feeds/", include("scanning.feed_urls")),

@@ -15,10 +15,11 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from governance.accounts.models import Team, Token, User
 from governance.findings.models import Advisory
+from governance.findings.models_vex import VexStatement
 from governance.images.models import Image
 from scanning.models import Delivery
 from tests.conftest import Machine
-from tests.make import deliver, make_image, make_run, make_token, make_user
+from tests.make import deliver, make_image, make_run, make_statement, make_token, make_user, make_vex
 
 pytestmark = pytest.mark.django_db
 
@@ -115,6 +116,11 @@ ROWS: dict[str, list[Row]] = {
     "findings:vulnerability_list": [Row(page())],
     # A vulnerability that none of one's images has is not one's to see: it would tell what others run.
     "findings:vulnerability_detail": [Row(OWN_PAGE, named="vulnerability")],
+    "vex:statement_list": [Row(page())],
+    "vex:statement_revoke": [
+        Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "statement", {"reason": "invented"}),
+    ],
+    "vex:statement_restore": [Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "statement")],
     "runtime:posture_list": [Row(page())],
     "runtime:posture_detail": [Row(OWN_PAGE, named="run")],
     "scanning:delivery_list": [Row(page())],
@@ -146,6 +152,8 @@ ROWS: dict[str, list[Row]] = {
     "api:image-timeline": [Row(OWN_API, named="image")],
     "api:vulnerability-list": [Row(api(READERS))],
     "api:vulnerability-detail": [Row(OWN_API, named="vulnerability")],
+    "api:vex-list": [Row(api(READERS))],
+    "api:vex-detail": [Row(OWN_API, named="statement")],
     "api:benchmark-list": [Row(api(READERS))],
     "api:benchmark-detail": [Row(OWN_API, named="run")],
     "api:benchmark-results": [Row(OWN_API, named="run")],
@@ -221,6 +229,9 @@ def arguments(named: str, team: Team) -> list[object]:
         return []
     if named == "run":
         return [make_run(team=team).pk]
+    if named == "statement":
+        deliver(make_vex(make_statement()), viewer=make_token(team=team)[0])
+        return [VexStatement.objects.get().pk]
     image: Image = make_image(team=team)
     if named == "vulnerability":
         return [Advisory.objects.get().name]

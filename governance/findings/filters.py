@@ -1,4 +1,4 @@
-"""The filters of the vulnerability list."""
+"""The filters of the vulnerability list and of the list of VEX statements."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet
 from django_filters.filterset import FilterSet
 
 from governance.findings.models import Finding, Package, Vulnerability
+from governance.findings.models_vex import VexStatement
 from governance.findings.search import ADVISORY, IDENTIFIER, vulnerability_ids
 from governance.web.widgets import YesNo, select
 
@@ -41,3 +42,37 @@ class VulnerabilityFilterSet(FilterSet):
     def by_severity(self, rows: QuerySet[Vulnerability], _: str, value: str) -> QuerySet[Vulnerability]:
         """The worst that any witness says; negligible counts as unknown."""
         return rows.filter(severity__lte=1) if value == "0" else rows.filter(severity=int(value))
+
+
+STANDINGS = [("current", "In force"), ("history", "Superseded"), ("revoked", "Revoked")]
+
+
+class VexFilterSet(FilterSet):
+    """What the list of VEX statements can be narrowed by."""
+
+    q = filters.CharFilter(method="by_text", label="Search", max_length=200)
+    issuer = filters.CharFilter(label="Issuer", max_length=200)
+    status = filters.ChoiceFilter(
+        choices=VexStatement.Status.choices, label="Status", empty_label="Any status", widget=select()
+    )
+    standing = filters.ChoiceFilter(
+        choices=STANDINGS, method="by_standing", label="Standing", empty_label="In force or not", widget=select()
+    )
+    statement = filters.NumberFilter(field_name="pk", label="Statement", max_value=2**63 - 1)
+    report = filters.NumberFilter(field_name="delivery", label="Report", max_value=2**63 - 1)
+
+    class Meta:
+        model = VexStatement
+        fields: list[str] = []
+
+    def by_text(self, rows: QuerySet[VexStatement], _: str, value: str) -> QuerySet[VexStatement]:
+        """A vulnerability by any of its names, or a product's name as written."""
+        word = value.strip().replace("\x00", "")
+        return rows.filter(Q(names__contains=[word]) | Q(products__contains=[word]) | Q(package_name=word))
+
+    def by_standing(self, rows: QuerySet[VexStatement], _: str, value: str) -> QuerySet[VexStatement]:
+        """In force, superseded by a newer one, or revoked."""
+        if value == "current":
+            return rows.filter(is_current=True)
+        # Whether its subject was revoked, `with_revocation` says.
+        return rows.filter(Q(("revoked_at__isnull", value == "history")), is_current=False)

@@ -5,9 +5,46 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
+from governance.accounts.scope import Viewer, teams_of
 from governance.findings.report import Reach
+
+# Statements that may be seen by whoever sees these teams' things: their own, vendors' words on packages, and those on
+# images or repositories of theirs.
+VISIBLE = """
+team = ANY(%(teams)s) OR team IS NULL AND (
+    reach IN ('package', 'platform')
+    OR EXISTS (SELECT FROM unnest(digests) AS digest(value) JOIN images_image image
+               ON image.config_digest = digest.value WHERE image.owners && %(teams)s)
+    OR EXISTS (SELECT FROM unnest(digests) AS digest(value) JOIN images_manifest manifest
+               ON manifest.digest = digest.value JOIN images_image image ON image.id = manifest.image_id
+               WHERE image.owners && %(teams)s)
+    OR EXISTS (SELECT FROM unnest(image_names) AS named(name)
+               JOIN images_registry registry ON registry.host = split_part(named.name, '/', 1)
+               JOIN images_repository repository ON repository.registry_id = registry.id AND
+                   repository.name = split_part(substr(named.name, strpos(named.name, '/') + 1), ':', 1)
+               WHERE repository.owner_id = ANY(%(teams)s)))
+"""
+
+
+class VexStatementQuerySet(models.QuerySet["VexStatement"]):
+    """Statements by who may see them."""
+
+    def visible_to(self, viewer: Viewer) -> VexStatementQuerySet:
+        """Everything for administrators and auditors, else what may concern the viewer's teams."""
+        teams = teams_of(viewer)
+        if teams is None:
+            return self
+        sql = VISIBLE.replace("%(teams)s", "%s::bigint[]")
+        return self.filter(RawSQL(f"({sql})", [sorted(teams)] * 4, output_field=models.BooleanField()))  # noqa: S611
+
+    def with_revocation(self) -> VexStatementQuerySet:
+        """Say of each when its subject was revoked, by whom and why (`revoked_at`, `revoked_by`, `revoked_because`)."""
+        found = VexRevocation.objects.filter(subject=models.OuterRef("subject"))
+        said = {"revoked_at": "at", "revoked_by": "by", "revoked_because": "reason"}
+        return self.annotate(**{name: models.Subquery(found.values(column)) for name, column in said.items()})
 
 
 class VexStatement(models.Model):
@@ -62,6 +99,8 @@ class VexStatement(models.Model):
     delivery = models.BigIntegerField(db_index=True)
     format = models.CharField(max_length=40)
     is_current = models.BooleanField(default=False)
+
+    objects = VexStatementQuerySet.as_manager()
 
     class Meta:
         indexes = [

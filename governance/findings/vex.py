@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
 
 from governance.accounts.audit import actor_name, audit
 from governance.accounts.scope import Viewer, administers
@@ -143,11 +142,6 @@ def keys_of(row: dict[str, Any], said_at: datetime | None) -> dict[str, str]:
 
 def _hash(value: Any) -> str:
     return f"\\x{hashlib.blake2b(msgspec.json.encode(value), digest_size=16).hexdigest()}"
-
-
-def with_revocation(rows: QuerySet[VexStatement]) -> QuerySet[VexStatement]:
-    """Say of each whether its subject was revoked."""
-    return rows.annotate(is_revoked=Exists(VexRevocation.objects.filter(subject=OuterRef("subject"))))
 
 
 @transaction.atomic

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.http import Http404
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -16,14 +16,24 @@ from rest_framework.viewsets import GenericViewSet
 from governance.accounts.models import Team, Token
 from governance.accounts.permissions import viewer_of
 from governance.findings.models import Finding, Scan
+from governance.findings.models_vex import VexStatement
 from governance.findings.report import Severity
 from governance.findings.risk import points
+from governance.findings.vex_apply import Word, words_of
 from governance.findings.weigh import facts_of
 from governance.images.clean import clean_digest
 from governance.images.models import Image, Manifest, Tag
+from governance.overview.contents import Wanted, finding_ids
 from governance.overview.filters import ImageFilterSet
 from governance.overview.said import Said, current_scans, said_of, testimonies
 from governance.overview.timeline import timeline_of
+
+SHOWN = ("", "true", "vex", "scanner")
+ASIDE = OpenApiParameter(
+    "suppressed",
+    enum=SHOWN,
+    description="what was set aside, by anybody, by VEX statements or by scanners, in place of what counts",
+)
 
 
 class ImageSerializer(serializers.ModelSerializer[Image]):
@@ -102,6 +112,19 @@ class SaidSerializer(serializers.Serializer[Said]):
     shown = serializers.BooleanField()
 
 
+class WordSerializer(serializers.Serializer[Word]):
+    """A VEX statement on a finding."""
+
+    statement = serializers.IntegerField(help_text="its number in the list of statements")
+    issuer = serializers.CharField()
+    status = serializers.ChoiceField(choices=VexStatement.Status.choices)
+    justification = serializers.CharField()
+    detail = serializers.CharField()
+    stated_at = serializers.DateTimeField()
+    report = serializers.IntegerField(help_text="the report it came in")
+    counts = serializers.BooleanField(help_text="false where it is only shown, as its issuer is not trusted")
+
+
 class FindingSerializer(serializers.ModelSerializer[Finding]):
     """One finding of an image."""
 
@@ -118,12 +141,15 @@ class FindingSerializer(serializers.ModelSerializer[Finding]):
     said_by = serializers.SerializerMethodField(
         help_text="what every scanner says of it; `shown` marks the one whose word the finding is"
     )
+    vex = serializers.SerializerMethodField(
+        help_text="what VEX statements say of it in this image, the deciding one first"
+    )
 
     class Meta:
         model = Finding
         fields = [
             *("id", "advisory", "vulnerability", "package", "version", "type", "severity", "severity_word"),
-            *("fixed_version", "status", "epss", "known_exploited", "said_by"),
+            *("fixed_version", "status", "epss", "known_exploited", "said_by", "vex"),
         ]
 
     def get_severity(self, row: Finding) -> str:
@@ -134,6 +160,11 @@ class FindingSerializer(serializers.ModelSerializer[Finding]):
     def get_said_by(self, row: Finding) -> list[dict[str, object]]:
         """Looked up for the whole page at once."""
         return [one.as_dict() for one in self.context["said"].get(row.pk, [])]
+
+    @extend_schema_field(WordSerializer(many=True))
+    def get_vex(self, row: Finding) -> list[dict[str, object]]:
+        """Looked up for the whole page at once."""
+        return [one.as_dict() for one in self.context["vex"].get(row.pk, [])]
 
 
 class ScanSerializer(serializers.ModelSerializer[Scan]):
@@ -192,15 +223,20 @@ class ImageViewSet(mixins.ListModelMixin, GenericViewSet[Image]):
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(serializer(page, many=True).data)
 
-    @extend_schema(responses=FindingSerializer(many=True), filters=False)
+    @extend_schema(responses=FindingSerializer(many=True), filters=False, parameters=[ASIDE])
     @action(detail=True, keyset=("-severity", "-id"), filterset_class=None)
     def findings(self, request: Request, pk: str) -> Response:
-        """Counted findings, worst first."""
+        """Counted findings, worst first, or with `suppressed` those set aside."""
         image = self.find(pk)
-        ids = image.finding_set.findings if image.finding_set else []
+        wanted = request.query_params.get("suppressed", "")
+        if wanted not in SHOWN:
+            raise serializers.ValidationError({"suppressed": f"one of {', '.join(filter(None, SHOWN))}"})
+        seen = testimonies(current_scans(image))
+        ids = finding_ids(image, seen, Wanted(suppressed=wanted))
         rows: QuerySet[Any] = Finding.objects.filter(pk__in=ids).select_related("package", "advisory__vulnerability")
         page: list[Any] = self.paginate_queryset(rows) or []
-        context = {"said": said_of(page, image, testimonies(current_scans(image)))}
+        shown = [row.pk for row in page]
+        context = {"said": said_of(page, image, seen), "vex": words_of(image.pk, ids=shown) if shown else {}}
         return self.get_paginated_response(FindingSerializer(page, many=True, context=context).data)
 
     @extend_schema(responses=ScanSerializer(many=True), filters=False)

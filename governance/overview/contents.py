@@ -12,6 +12,7 @@ from django.db.models import Q
 from governance.findings.models import Finding, FindingSet, Package, PackageSet, Vulnerability
 from governance.findings.report import severity_of
 from governance.findings.sets import places_of
+from governance.findings.vex_apply import Word, words_of
 from governance.findings.witnesses import Testimony
 from governance.images.models import Image
 from governance.overview.said import Said, said_of
@@ -30,6 +31,8 @@ class Line:
     package: Package
     findings: list[Finding]
     said: list[Said] = field(default_factory=list)
+    # What VEX statements say of it in this image, the deciding one first.
+    vex: list[Word] = field(default_factory=list)
 
     @property
     def vulnerability(self) -> str:
@@ -83,7 +86,14 @@ def finding_ids(image: Image, seen: Sequence[Testimony], wanted: Wanted) -> list
         sets = list(
             FindingSet.objects.filter(pk__in=[one.finding_set for one in seen if one.scanner == wanted.scanner])
         )
-    ids = {pk for one in sets for pk in (one.suppressed if wanted.suppressed else one.findings)}
+    counted = {pk for one in sets for pk in one.findings}
+    by_vex = set(image.finding_set.by_vex)
+    if by_vex and wanted.scanner:
+        # A scan's own set holds what statements set aside in the image.
+        by_vex = {pk for pk, words in words_of(image.pk, ids=sorted(counted)).items() if words[0].sets_aside}
+    aside = {pk for one in sets for pk in one.suppressed} - by_vex
+    shown = {"": counted - by_vex, "vex": by_vex, "scanner": aside}
+    ids = shown.get(wanted.suppressed, aside | by_vex)
     if wanted.dispute:
         ids &= set((image.finding_set.disputes or {}).get(wanted.dispute, []))
     return sorted(ids)
@@ -116,7 +126,7 @@ class Wanted:
     fixable: bool | None = None
     scanner: str = ""
     dispute: str = ""
-    suppressed: bool = False
+    suppressed: str = ""  # what counts, or what was set aside: by "vex", by a "scanner", by anybody
     exploit: str = ""
     page: int = 1
 
@@ -141,8 +151,10 @@ def lines(image: Image, wanted: Wanted, seen: Sequence[Testimony]) -> tuple[list
     found = Finding.objects.select_related("package", "advisory__vulnerability").in_bulk(shown)
     page = [_line([found[pk] for pk in row[3]], row[2]) for row in rows]
     said = said_of([finding for line in page for finding in line.findings], image, seen)
+    vex = words_of(image.pk, ids=shown) if shown else {}
     for line in page:
         line.said = said.get(line.findings[0].pk, [])
+        line.vex = vex.get(line.findings[0].pk, [])
     return page, rows[0][4] if rows else 0
 
 

@@ -60,7 +60,7 @@ class ImagePage(View):
         """Among what the viewer may see, with what the page needs of it."""
         visible = Image.objects.present().visible_to(viewer_of(self.request))
         related = ("repository__registry", "repository__owner", "finding_set", "package_set", "split")
-        rows = visible.select_related(*related).defer("package_set__places", "split__own")
+        rows = checks.with_secrets(visible.select_related(*related).defer("package_set__places", "split__own"))
         image = rows.filter(pk=pk).first() or rows.filter(merged__pk=pk).first()
         if image is None:
             raise Http404
@@ -86,7 +86,7 @@ class ImagePage(View):
             fixable={"true": True, "false": False}.get(picked["fixable"]),
             scanner=picked["scanner"],
             dispute=picked["dispute"],
-            suppressed=picked["suppressed"] == "true",
+            suppressed=picked["suppressed"],
             exploit=picked["exploit"],
             page=self.page(),
         )
@@ -99,7 +99,7 @@ class ImagePage(View):
             "levels": [(word, word.capitalize()) for word in LEVELS],
             "fixable_choices": [("true", "Fix known"), ("false", "No fix known")],
             "exploit_choices": [("known", "Known exploited"), ("likely", "EPSS 10 % or more")],
-            "suppressed_choices": [("true", "What scanners set aside")],
+            "suppressed_choices": ASIDE,
             "picked": picked,
             "any_picked": any(picked.values()),
             **self.pager(total, SIZE),
@@ -192,6 +192,7 @@ def names_by_stage(scans: Iterable[Scan]) -> dict[str, str]:
     return {stage: ", ".join(names) for stage, names in found.items()}
 
 
+ASIDE = [("true", "What was set aside"), ("vex", "Set aside by VEX"), ("scanner", "Set aside by scanners")]
 DISPUTED = {
     "severity": "Different severities",
     "fix": "Different fixes",

@@ -105,10 +105,13 @@ def _stale(image: Image, assessed: Sequence[Scan]) -> Iterator[Note]:
 def _aside(image: Image) -> Iterator[Note]:
     """Something was found, and none of it counts."""
     if image.state == State.SUPPRESSED:
+        by_vex = len(image.finding_set.by_vex) if image.finding_set else 0
+        by = "VEX" if by_vex == image.suppressed else "ignore rules or VEX"
         yield Note(
             image.state,
             "All set aside",
-            f"scanners found {count(image.suppressed)} and all were set aside by ignore rules or VEX: not affected is"
+            f"scanners found {count(image.suppressed)} and all were set aside by {by}"
+            f"{f', {count(by_vex)} of them by VEX' if 0 < by_vex < image.suppressed else ''}: not affected is"
             " somebody's word, not a scan without findings",
             "Look at them under “set aside” and whether the reasons still hold",
         )

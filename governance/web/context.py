@@ -17,7 +17,14 @@ PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ("", (("images:image_list", "Images", "image"),)),
     ("", (("findings:vulnerability_list", "Vulnerabilities", "bug"),)),
     ("", (("runtime:posture_list", "Posture", "posture"),)),
-    ("Sources", (("scanning:delivery_list", "Deliveries", "inbox"), ("feeds:feed_list", "Feeds", "feed"))),
+    (
+        "Sources",
+        (
+            ("scanning:delivery_list", "Deliveries", "inbox"),
+            ("feeds:feed_list", "Feeds", "feed"),
+            ("vex:statement_list", "VEX", "vex"),
+        ),
+    ),
     (
         "Administration",
         (
