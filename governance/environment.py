@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 TRUE = {"1", "true", "yes", "on"}
+URL_SAFE = str.maketrans("-_", "+/")
 FALSE = {"0", "false", "no", "off", ""}
 
 
@@ -45,6 +48,19 @@ def env_secret(name: str, default: str = "") -> str:
         return Path(path).read_text().strip()
     except OSError as error:
         raise ImproperlyConfigured(f"{name}_FILE: {error}") from error
+
+
+def env_keys(name: str) -> list[bytes]:
+    """Read the key NAME and, comma separated in NAME_FALLBACKS, earlier ones: 32 bytes each, in base64."""
+    keys = []
+    for word in (env_secret(name), *env_list(f"{name}_FALLBACKS", "")):
+        try:
+            keys.append(base64.b64decode(word.strip().translate(URL_SAFE), validate=True))
+        except binascii.Error as error:
+            raise ImproperlyConfigured(f"{name} must be 32 random bytes in base64: {error}") from error
+        if word and len(keys[-1]) != 32:
+            raise ImproperlyConfigured(f"{name} must be 32 random bytes in base64, not {len(keys[-1])}")
+    return [key for key in keys if key]
 
 
 def database(url: str) -> dict[str, Any]:

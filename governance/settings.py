@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-from governance.environment import database, env_bool, env_int, env_list, env_secret
+from governance.environment import database, env_bool, env_int, env_keys, env_list, env_secret
 from governance.web.addresses import Allowed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +23,9 @@ if len(SECRET_KEY) < 50:
     raise ImproperlyConfigured("SECRET_KEY must be at least 50 random characters (`openssl rand -hex 32` writes 64)")
 # Earlier secret keys, comma separated, accepted until they are taken out (key rotation).
 SECRET_KEY_FALLBACKS = env_list("SECRET_KEY_FALLBACKS", "")
+
+# Encrypts stored credentials: 32 random bytes in base64. Earlier ones, comma separated, still open what they sealed.
+ENCRYPTION_KEYS = env_keys("ENCRYPTION_KEY")
 
 # The address people and CI use; links in mails and curl lines are made from it.
 BASE_URL = os.environ.get("BASE_URL", "http://127.0.0.1:8000").rstrip("/")

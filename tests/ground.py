@@ -14,6 +14,7 @@ from pathlib import Path
 from governance.local.services import postgres, valkey
 
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 50)
+os.environ.setdefault("ENCRYPTION_KEY", "b25seS1mb3ItdGVzdHMtMDEyMzQ1Njc4OWFiY2RlZmc=")
 os.environ.setdefault("LOG_LEVEL", "ERROR")
 STACK = ExitStack()
 # An empty directory: static files are found where they lie.

@@ -8,7 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import lru_cache
 from typing import Any, Literal, Self
 from urllib.parse import unquote, urlsplit
 
@@ -67,14 +67,16 @@ def spared(host: str) -> bool:
     return any(f".{host}".endswith(f".{name.lower().strip('.')}") for name in settings.OUTBOUND_NO_PROXY)
 
 
-def straight(allowed: Allowed, resolver: Resolver) -> httpcore.ConnectionPool:
+def straight(allowed: Allowed, resolver: Resolver, ca: str) -> httpcore.ConnectionPool:
     """Connections without a proxy."""
     return httpcore.ConnectionPool(
-        ssl_context=tls(settings.OUTBOUND_CA_FILE), keepalive_expiry=KEEP, network_backend=Backend(allowed, resolver)
+        ssl_context=tls(settings.OUTBOUND_CA_FILE, ca),
+        keepalive_expiry=KEEP,
+        network_backend=Backend(allowed, resolver),
     )
 
 
-def through_proxy() -> httpcore.HTTPProxy:
+def through_proxy(ca: str) -> httpcore.HTTPProxy:
     """Connections through the administrator's proxy, which resolves names itself and is trusted to refuse its own."""
     parts = urlsplit(settings.OUTBOUND_PROXY)
     login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
@@ -83,22 +85,27 @@ def through_proxy() -> httpcore.HTTPProxy:
     return httpcore.HTTPProxy(
         httpcore.URL(scheme=parts.scheme, host=host, port=port, target="/"),
         proxy_auth=login,
-        ssl_context=tls(settings.OUTBOUND_CA_FILE),
+        ssl_context=tls(settings.OUTBOUND_CA_FILE, ca),
         proxy_ssl_context=tls(settings.OUTBOUND_CA_FILE) if parts.scheme == "https" else None,
         keepalive_expiry=KEEP,
         network_backend=Backend(Allowed(frozenset({host})), resolve),
     )
 
 
-@cache
-def tls(ca_file: str) -> ssl.SSLContext:
-    """Certificates are always verified: by the system's authorities (certifi's where it has none) and `ca_file`'s."""
+@lru_cache(maxsize=64)
+def tls(ca_file: str, ca: str = "") -> ssl.SSLContext:
+    """Certificates are always verified: by the system's authorities (certifi's if it has none), `ca_file`'s and `ca`.
+
+    `ca` is PEM text; ssl.SSLError (or ValueError) where it is none.
+    """
     context = ssl.create_default_context()
     paths = ssl.get_default_verify_paths()
     if paths.cafile is None and paths.capath is None:
         context.load_verify_locations(certifi.where())
     if ca_file:
         context.load_verify_locations(ca_file)
+    if ca:
+        context.load_verify_locations(cadata=ca)
     return context
 
 

@@ -143,11 +143,18 @@ class Client:
     """Keeps connections between requests and may be used by several threads; close it, or use it in `with`."""
 
     def __init__(
-        self, *, limits: Limits | None = None, allowed: Allowed | None = None, resolver: Resolver | None = None
+        self,
+        *,
+        limits: Limits | None = None,
+        allowed: Allowed | None = None,
+        resolver: Resolver | None = None,
+        ca: str = "",
     ) -> None:
+        """`ca` are certificates (PEM) of authorities that are trusted for this client's requests, too."""
         self.limits = limits or Limits()
         self._allowed = settings.OUTBOUND_ALLOWED_HOSTS if allowed is None else allowed
         self._resolver = resolver or resolve
+        self._ca = ca
         self._pools: dict[tuple[Allowed, bool], httpcore.ConnectionPool] = {}
 
     def __enter__(self) -> Self:
@@ -248,7 +255,7 @@ class Client:
             raise OutboundError("refused", str(refusal)) from refusal
         key = (allowed, proxied)
         if key not in self._pools:
-            self._pools[key] = through_proxy() if proxied else straight(allowed, self._resolver)
+            self._pools[key] = through_proxy(self._ca) if proxied else straight(allowed, self._resolver, self._ca)
         return self._pools[key]
 
 
