@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import IO
 
 import zstandard
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -22,6 +23,7 @@ from governance.web.outbound import Answer, Client, Limits, OutboundError
 from scanning.feeds import FEEDS, Feed, FeedError, Reading, find
 from scanning.models import FeedBody, FeedState
 
+LOG = logging.getLogger(__name__)
 # What becomes of a feed's rows.
 STORES: dict[str, Callable[[Reading], None]] = {
     "epss": lambda found: enrichment.store_scores(found.rows, found.date, found.version),
@@ -64,7 +66,9 @@ def is_due(feed: Feed, state: FeedState) -> bool:
     """Asked for by a person, or longer ago than it should be."""
     if state.is_wanted or state.tried_at is None:
         return True
-    return timezone.now() - state.tried_at >= (RETRY if state.error else feed.EVERY)
+    # A process that died while it was at it left its mark.
+    unfinished = state.error or state.busy_until
+    return timezone.now() - state.tried_at >= (RETRY if unfinished else feed.EVERY)
 
 
 def start_with_built_in(feed: Feed) -> None:
@@ -88,6 +92,9 @@ def refresh(feed: Feed) -> str:
             rows.update(checked_at=timezone.now())
     except (FeedError, OutboundError, OSError) as trouble:
         error = clean_text(str(trouble), 500)
+    except DatabaseError as trouble:
+        LOG.warning("feed %s: %s", feed.NAME, type(trouble).__name__)
+        error = f"the database could not take it ({type(trouble).__name__}): it is tried again"
     rows.update(error=error, busy_until=None)
     return error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from governance.findings import enrichment, life, state
+from governance.findings import enrichment, life, state, weigh
 from scanning import deliveries, pool, refresh
 from scanning.slots import take_slot
 
@@ -34,6 +34,7 @@ def follow_clock() -> None:
 def settle() -> None:
     """Counters of images whose alias groups changed, where the worker that learned it did not get to the end."""
     state.settle(most=1_000)
+    weigh.settle_weights()
     enrichment.look_again()
 
 

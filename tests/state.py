@@ -20,6 +20,7 @@ TABLES = (
     *(VexStatement, VexRevocation),
 )
 COUNTERS = ("state", "critical", "high", "medium", "low", "unknown", "fixable", "suppressed", "rank", "failed_stages")
+COUNTERS += ("exploited", "epss", "risk", "end_of_life")
 
 
 @contextmanager

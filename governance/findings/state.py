@@ -166,7 +166,7 @@ def settle(most: int = 50) -> None:
     if merges or lineage or split:
         settle_splits(20 * most)
     if regroup or reweigh:
-        settle_weights(20 * most)
+        settle_weights(4 * most)
 
 
 def settle_groups() -> None:

@@ -34,7 +34,7 @@ def addresses(image: Image, team: Team) -> list[Address]:
     delivery = Delivery.objects.filter(team=team).order_by("-pk")[0]
     images = ["", "q=service-00042", f"q={vulnerability}", f"q={image.config_digest}", "state=clean", "state=failed"]
     images += ["severity=critical", "severity=low", "place=ci-stale", "fixable=true", f"repository={repository.name}"]
-    images += [f"team={team.name}", "stage=registry"]
+    images += [f"team={team.name}", "stage=registry", "sort=risk", "exploited=true", "exploited=true&sort=risk"]
     found: list[Address] = [("overview:start", [], "")]
     found += [("images:image_list", [], query) for query in images]
     tabs = ("detail", "findings", "packages", "layers", "scans", "timeline", "checks")
@@ -42,6 +42,8 @@ def addresses(image: Image, team: Team) -> list[Address]:
     found += [
         ("findings:vulnerability_list", [], query) for query in ("", "severity=5", "q=CVE-2099-10", "q=lib42", "q=flaw")
     ]
+    found += [("findings:vulnerability_list", [], "sort=likely"), ("findings:vulnerability_list", [], "exploited=true")]
+    found += [("feeds:feed_list", [], "")]
     found += [("findings:vulnerability_detail", [name], "") for name in (vulnerability, rare)]
     found += [("scanning:delivery_list", [], query) for query in ("", "state=quarantined", "stage=registry")]
     found += [("scanning:delivery_detail", [delivery.pk], ""), ("accounts:token_list", [], "")]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from governance.findings.models import Enrichment, FindingSet, Reweigh, Vulnerab
 from governance.findings.state import settle
 from governance.images.models import Image
 from tests.make import deliver, digest_of, make_grype, make_image, make_report, make_vulnerability
+from tests.state import everything, from_nothing
 
 pytestmark = pytest.mark.django_db
 FIRST, SECOND = "CVE-2099-0001", "CVE-2099-0002"
@@ -221,3 +224,25 @@ def test_a_new_image_has_its_date_at_once_and_a_date_outranks_a_scanner() -> Non
     image = make_image(OS={"Family": "debian", "Name": "12.11", "EOSL": True})
     assert (image.end_of_life, image.end_of_life_said) == (False, True)
     assert image.end_of_life_on == date(2120, 1, 1)
+
+
+def test_whatever_comes_first_the_end_is_the_same() -> None:
+    """Reports, the alias that one of them teaches, and both feeds, in every order."""
+    teaching = make_grype("DSA-9999-1", aliases=[FIRST, SECOND], package="other")
+    steps: list[Callable[[], Any]] = [
+        lambda: store_scores([Score(FIRST, 0.2, 0.5), Score(SECOND, 0.7, 0.9)]),
+        lambda: store_exploits([exploit(SECOND)]),
+        lambda: deliver(teaching),
+        lambda: deliver(make_grype("DSA-9999-1", package="third", day=22), stage="registry"),
+    ]
+    ends = []
+    for order in permutations(steps):
+        with from_nothing():
+            for step in order:
+                step()
+            settle(1_000)
+            weigh.settle_weights()
+            ends.append(everything())
+    assert all(end == ends[0] for end in ends)
+    (image,) = ends[0]["images"].values()
+    assert (image["exploited"], image["epss"]) == (2, 0.7)
