@@ -48,7 +48,9 @@ class ImagePage(View):
             # The checks tab has counted them already.
             secrets = context["facets"].secrets if self.tab == "checks" else checks.secret_count(image)
             context |= {**identity(image), "scanners": names_by_stage(self.current), "secrets": secrets}
-            context |= {"standing": standing_of(image, self.current), "points": points_of(image)}
+            given = points_of(image)
+            context |= {"standing": standing_of(image, self.current), "points": given}
+            context["unpointed"] = [words for words, number, _ in given if number is None]
         return render_page(request, template, context, "tab")
 
     @cached_property

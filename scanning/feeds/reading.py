@@ -42,7 +42,7 @@ def lines(body: IO[bytes], limit: int) -> Iterator[str]:
     """The lines of a text, gzipped or not, of at most `limit` bytes in all."""
     is_gzip = body.read(2) == b"\x1f\x8b"
     body.seek(0)
-    text: Any = gzip.GzipFile(fileobj=body) if is_gzip else body
+    text: Any = gzip.GzipFile(fileobj=body, mode="rb") if is_gzip else body
     seen = 0
     try:
         while line := text.readline(LONGEST_LINE):

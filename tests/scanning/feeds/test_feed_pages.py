@@ -117,7 +117,7 @@ def test_the_image_list_marks_filters_and_sorts(as_admin: Client) -> None:
 def test_the_start_page_puts_known_exploits_first(as_admin: Client) -> None:
     feed_all("registry.example/shop/api:1.0")
     page = text_of(as_admin, "/")
-    assert "/images/?exploited=true&amp;sort=risk" in page
+    assert "/images/?exploited=true" in page
     assert "1 image with vulnerabilities that are known to be used in attacks" in re.sub(r"<[^>]+>", " ", page).replace(
         "  ", " "
     )
@@ -128,8 +128,8 @@ def test_the_image_page_shows_the_points(as_admin: Client) -> None:
     page = words_of(as_admin, f"/images/{image.pk}/")
     points = {"severity": "25", "known exploited": "20", "exploitation likely": "14", "fix known": "5"}
     for factor, given in points.items():
-        assert re.search(rf"{factor} {given} of", page), factor
-    assert page.count("not known of") == 3
+        assert f"{factor} {given} " in page
+    assert "not known: running, runs as root, own layers" in page
     assert Image.objects.get(pk=image.pk).risk == 25 + 20 + 14 + 5
 
 
@@ -147,9 +147,9 @@ def test_the_vulnerability_page_says_when_by_which_model_and_since_when(as_admin
     page = words_of(as_admin, "/vulnerabilities/CVE-2099-0001/")
     assert "94 % within 30 days, more than 99.9 % of all CVEs" in page
     assert "model v2026.03.14" in page
-    assert "KEV since 2026-11-01 , also by ransomware" in page
+    assert "KEV since 2026-11-01 , also by ransomware ; agencies" in page
     # Their deadline is not ours.
-    assert "agencies of the United States had to act by 2026-11-22" in page
+    assert " agencies of the United States had to act by 2026-11-22" in page
     make_image("registry.example/shop/other:1", vulnerabilities=[make_vulnerability("CVE-2099-0007")])
     other = words_of(as_admin, "/vulnerabilities/CVE-2099-0007/")
     assert "no score" in other

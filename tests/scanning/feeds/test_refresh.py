@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from collections.abc import Iterator
@@ -141,6 +142,17 @@ def test_a_redirect_is_followed(off: Any) -> None:
     with serving(answer) as (port, _):
         off.FEEDS = {**off.FEEDS, "kev": f"http://127.0.0.1:{port}/"}
         assert refresh.refresh(kev) == ""
+
+
+def test_a_packed_file_is_read_from_a_server_and_from_a_disk(off: Any, tmp_path: Path) -> None:
+    packed = gzip.compress(EPSS)
+    with serving(says(packed)) as (port, _):
+        off.FEEDS = {**off.FEEDS, "epss": f"http://127.0.0.1:{port}/scores.csv.gz"}
+        assert (refresh.refresh(epss), state_of(epss).rows) == ("", 3)
+    file = tmp_path / "scores.csv.gz"
+    file.write_bytes(gzip.compress(EPSS.replace(b"11-20", b"11-21")))
+    off.FEEDS = {**off.FEEDS, "epss": str(file)}
+    assert (refresh.refresh(epss), state_of(epss).feed_date.day) == ("", 21)
 
 
 def test_a_file_is_read_where_there_is_no_network(off: Any, tmp_path: Path) -> None:
