@@ -18,6 +18,7 @@ from governance.findings.split import settle_splits
 from governance.findings.vex_apply import DUE, apply_all_again, effective_set, settle_vex
 from governance.findings.weigh import settle_weights, weigh
 from governance.findings.witnesses import Testimony, union_set
+from governance.images import reach
 from governance.images.lineage import settle_lineage
 
 # Number of the advisory lock of whoever counts changed groups again.
@@ -152,9 +153,9 @@ def settle(most: int = 50) -> None:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM findings_regroup), EXISTS (SELECT FROM findings_remerge),"
             " EXISTS (SELECT FROM images_lineagework), EXISTS (SELECT FROM images_splitwork),"
-            f" EXISTS (SELECT FROM findings_reweigh), EXISTS ({DUE})"
+            f" EXISTS (SELECT FROM findings_reweigh), EXISTS ({DUE}), EXISTS ({reach.DUE})"
         )
-        regroup, remerge, lineage, split, reweigh, vex = cursor.fetchone()
+        regroup, remerge, lineage, split, reweigh, vex, counts = cursor.fetchone()
     if regroup:
         settle_groups()
     if regroup or vex:
@@ -165,6 +166,8 @@ def settle(most: int = 50) -> None:
         settle_lineage(20 * most)
     if merges or lineage or split:
         settle_splits(20 * most)
+    if counts:
+        reach.settle_reach(20 * most)
     if regroup or reweigh:
         settle_weights(4 * most)
 

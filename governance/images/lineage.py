@@ -17,6 +17,7 @@ from django.db import connection, transaction
 
 from governance.images.claims import Judged, judge, meant_by_claims
 from governance.images.models import BaseEdge, LineageWork
+from governance.images.reach import QUEUE
 
 SLICE = 500
 Agreement, Rung = BaseEdge.Agreement, BaseEdge.Rung
@@ -136,7 +137,9 @@ def judged_claims(images: Sequence[int]) -> dict[int, list[Judged]]:
     return found
 
 
-CHANGE = """
+# Both what they left and what they went to.
+MOVED = "SELECT unnest(ARRAY[before, base]) FROM changed WHERE before IS DISTINCT FROM base"
+CHANGE = f"""
 WITH fact AS (
     SELECT * FROM unnest(%(images)s::bigint[], %(bases)s::bigint[], %(rungs)s::smallint[], %(sure)s::bool[],
                          %(names)s::text[]) AS fact(image, base, rung, sure, name)
@@ -150,6 +153,8 @@ WITH fact AS (
     UPDATE images_image image SET base_id = held.base, base_rung = held.rung, base_is_sure = held.sure,
            base_name = held.name
     FROM held WHERE image.id = held.id RETURNING image.id, held.before, held.base
+), counted AS (
+    {QUEUE.format(images=MOVED)}
 )
 INSERT INTO images_splitwork (image_id) SELECT id FROM changed WHERE before IS DISTINCT FROM base
 ON CONFLICT DO NOTHING

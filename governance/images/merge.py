@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import connection
 
 from governance.images.models import Event, Image
+from governance.images.reach import queue
 
 # Rows that a unique key would refuse are already known of the one that stays.
 MOVES = (
@@ -21,6 +22,7 @@ MOVES = (
     "UPDATE images_image SET base_id = NULLIF(%(into)s, id) WHERE base_id = %(gone)s",
     "UPDATE images_image SET merged_into_id = %(into)s WHERE merged_into_id = %(gone)s",
     "DELETE FROM images_baseedge WHERE image_id = %(gone)s",
+    "DELETE FROM images_basereach WHERE base_id = %(gone)s",
     "DELETE FROM images_manifest WHERE image_id = %(gone)s",
     "DELETE FROM images_placement WHERE image_id = %(gone)s",
 )
@@ -47,8 +49,9 @@ def merge_into(into: int, gone: int, reason: str) -> None:
     goes.config_digest = goes.placeholder = None
     goes.finding_set_id = goes.package_set_id = None
     goes.base_id, goes.base_rung, goes.base_name = None, 0, ""
-    goes.owners = []
+    goes.owners, goes.descendants, goes.descendants_current = [], 0, 0
     goes.save()
     stays.save()
+    queue([into, *filter(None, [stays.base_id])])
     text = f"Record {gone} is the same image ({reason})"
     Event.objects.create(image_id=into, kind=Event.Kind.MERGED, text=text[:500])

@@ -121,10 +121,13 @@ class Image(models.Model):
     # What it was built on: the nearest known image below it (see lineage.py), how that is known (BaseEdge.Rung, 0 for
     # nobody knows) and whether layers or a person vouch for it. `base_name` is the direct base where that is a name
     # only; then `base`, if set, is an ancestor further down.
-    base = models.ForeignKey("self", models.SET_NULL, null=True, related_name="children")
+    base = models.ForeignKey("self", models.SET_NULL, null=True, related_name="children", db_index=False)
     base_rung = models.SmallIntegerField(db_default=0, default=0)
     base_is_sure = models.BooleanField(db_default=False, default=False)
     base_name = models.CharField(max_length=400, blank=True, db_default="", default="")
+    # How much is built on it, at any depth, and of that what a tag still points to; counted in the worker (reach.py).
+    descendants = models.IntegerField(db_default=0, default=0)
+    descendants_current = models.IntegerField(db_default=0, default=0)
     # Its findings without the base's; null where no base is known, or nothing to compare with.
     split = models.ForeignKey("findings.FindingSplit", models.SET_NULL, null=True, related_name="images")
 
@@ -169,6 +172,13 @@ class Image(models.Model):
             models.Index(models.F("risk").desc(nulls_last=True), models.F("id").desc(), name="image_risk"),
             models.Index(fields=["-rank", "-id"], name="image_exploited", condition=models.Q(exploited__gt=0)),
             GinIndex(fields=["owners"], name="image_owners"),
+            models.Index(fields=["base", "-rank", "-id"], name="image_children"),
+            models.Index(fields=["-descendants", "-id"], name="image_bases", condition=models.Q(descendants__gt=0)),
+            models.Index(
+                fields=["-rank", "-id"],
+                name="image_base_unknown",
+                condition=models.Q(base=None, base_rung=0, merged_into=None),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -341,3 +351,23 @@ class SplitWork(models.Model):
     """An image whose findings have to be split anew into inherited and own ones."""
 
     image = models.OneToOneField(Image, models.CASCADE, related_name="+")
+
+
+class BaseReach(models.Model):
+    """How many images of one repository are built on an image, at any depth."""
+
+    base = models.ForeignKey(Image, models.CASCADE, related_name="reach", db_index=False)
+    repository = models.ForeignKey(Repository, models.CASCADE, null=True, related_name="+")
+    images = models.IntegerField()
+    current = models.IntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["base", "repository"], name="one_reach", nulls_distinct=False)]
+
+
+class ReachWork(models.Model):
+    """An image of which has to be counted anew what is built on it; the more that is, the less often."""
+
+    image = models.OneToOneField(Image, models.CASCADE, related_name="+")
+    due = models.DateTimeField(db_index=True)
+    asked = models.IntegerField(default=1)

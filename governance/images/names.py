@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import connection
 
 from governance.images.models import Registry, Repository, Tag
+from governance.images.reach import queue_bases_of
 from governance.images.reference import Reference
 
 
@@ -112,8 +113,10 @@ def observe_tag(seen: Sighting) -> None:
         Tag.objects.filter(pk=after.id).update(since=seen.at)
         if around:
             Tag.objects.filter(pk=around.id).update(until=seen.at)
+            queue_bases_of([around.image])
     else:
         _insert(seen, around, after)
+        queue_bases_of([seen.image, *([around.image] if around else [])])
 
 
 INSERT = """
