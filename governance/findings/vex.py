@@ -46,9 +46,9 @@ WITH choice AS (
     FROM findings_vexstatement s WHERE subject = ANY(%s)
 ), moved AS (
     UPDATE findings_vexstatement s SET is_current = choice.wanted FROM choice
-    WHERE choice.id = s.id AND choice.is_current <> choice.wanted RETURNING s.id
+    WHERE choice.id = s.id AND choice.is_current <> choice.wanted RETURNING s.id, s.reach
 )
-INSERT INTO findings_vexwork (statement_id) SELECT id FROM moved
+INSERT INTO findings_vexwork (statement_id) SELECT id FROM moved WHERE reach <> 'nowhere'
 ON CONFLICT (statement_id) DO UPDATE SET until = NULL
 """
 

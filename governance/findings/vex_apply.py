@@ -27,7 +27,7 @@ from governance.web.fields import pack_digest
 
 Status, Where = VexStatement.Status, VexStatement.Where
 ASIDE = {Status.NOT_AFFECTED, Status.FIXED}
-SLICE = 500
+SLICE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ SELECT DISTINCT held.id, held.key, held.type, held.namespace, held.name, held.ve
        held.source_version, stated.id, stated.issuer, stated.status, stated.justification, stated.detail,
        stated.stated_at, stated.delivery, stated.key, stated.reach, stated.package_type, stated.package_namespace,
        stated.package_name, stated.package_version
-FROM stated CROSS JOIN image
-JOIN named ON named.name = ANY(stated.names)
+FROM stated CROSS JOIN image CROSS JOIN LATERAL unnest(stated.names) AS said(name)
+JOIN named ON named.name = said.name
 JOIN held ON held.vulnerability_id = named.vulnerability_id
 WHERE (stated.team IS NULL OR stated.team = ANY(image.owners)) AND CASE stated.reach
     WHEN 'package' THEN true
@@ -241,7 +241,7 @@ WHERE id = ANY(%s) AND until IS NULL
 """
 
 
-def settle_vex(most: int = 40 * SLICE) -> int:
+def settle_vex(most: int = 50 * SLICE) -> int:
     """Put the images that new, changed or revoked statements concern in line to be counted; returns how many came."""
     done = 0
     while done < most:

@@ -12,8 +12,8 @@ from django.views import View
 
 from governance.accounts.models import Team, Token
 from governance.accounts.views import person
+from governance.findings.handover import hand_over
 from governance.images.models import Repository, Tag
-from governance.images.ownership import give_repository
 from governance.web.forms import HouseForm
 from governance.web.keyset import bounded_count
 from governance.web.views import done, render_page
@@ -42,7 +42,7 @@ class RepositoryPage(View):
         if not form.is_valid():
             return self.page(request, row, form, 422)
         owner = form.cleaned_data["owner"]
-        moved = give_repository(person(request), row, owner, form.cleaned_data["reason"])
+        moved = hand_over(person(request), row, owner, form.cleaned_data["reason"])
         whose = f"{row} belongs to {owner or 'nobody'}"
         images = f" now, with {moved} image{'' if moved == 1 else 's'}" if moved is not None else " already"
         messages.success(request, f"{whose}{images}.")

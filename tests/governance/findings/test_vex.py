@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from governance.accounts.models import AuditEntry, User
+from governance.findings.handover import hand_over
 from governance.findings.models import FindingSet, Scan
 from governance.findings.models_vex import VexStatement, VexWork
 from governance.findings.state import merge_all_again, settle, settle_merges
 from governance.findings.vex import restore, revoke
-from governance.images.models import Image
+from governance.images.models import Image, Repository
 from tests.make import (
     deliver,
     digest_of,
@@ -252,6 +255,38 @@ def test_a_teams_token_speaks_for_its_own_images_alone(team, stranger) -> None:
     deliver(make_vex(make_statement()), viewer=other)
     assert figures() == COUNTED
     deliver(make_vex(make_statement()), viewer=own)
+    assert figures() == ASIDE
+
+
+def test_a_repository_that_changes_hands_takes_the_teams_word_with_it(team, stranger) -> None:
+    scan(viewer=make_token(team=team)[0])
+    deliver(make_vex(make_statement()), viewer=make_token(team=team)[0])
+    assert figures() == ASIDE
+    hand_over(None, Repository.objects.get(), stranger.teams.get())
+    settle()
+    assert figures() == COUNTED
+
+
+def test_a_rescan_that_found_the_same_costs_no_more_where_statements_apply() -> None:
+    deliver(make_vex(make_statement()))
+    scan(day=10)
+    VexWork.objects.all().delete()
+    with CaptureQueriesContext(connection) as asked:
+        scan(day=11)
+    words = [query["sql"] for query in asked.captured_queries]
+    recorded = [sql for sql in words if "findings_" in sql or "images_" in sql]
+    assert not any("findings_vexstatement" in sql for sql in recorded)
+    assert figures() == ASIDE
+
+
+def test_a_vendors_document_of_thousands_is_kept_in_few_statements() -> None:
+    scan()
+    many = [make_statement(component=f"pkg:deb/debian/p{number}@1") for number in range(5_000)]
+    document = make_vex(*many, make_statement())
+    with CaptureQueriesContext(connection) as asked:
+        deliver(document)
+    assert VexStatement.objects.filter(is_current=True).count() == 5_001
+    assert len(asked) < 80
     assert figures() == ASIDE
 
 
