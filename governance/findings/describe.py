@@ -1,7 +1,8 @@
-"""What reports say of an image itself: system, build time, size, layers. The first to know it counts."""
+"""What reports say of an image itself: system, build time, size, layers, configuration. The first to know it counts."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -9,6 +10,7 @@ from django.db import connection
 from governance.findings.life import follow_lives
 from governance.findings.report import ImageFacts
 from governance.images.clean import clean_int, clean_text, clean_time
+from governance.images.config import Config, store_config
 from governance.images.layers import store_layers
 
 # Past its end stays past its end, so that the order in which scanners say so does not matter.
@@ -30,11 +32,12 @@ def told_by(facts: ImageFacts) -> dict[str, Any]:
         "distro": clean_text(facts.distro, 60),
         "built_at": clean_time(facts.created),
         "ended": facts.end_of_life,
+        "configured": facts.config is not None,
     }
 
 
-def describe(image: int, facts: ImageFacts) -> None:
-    """Fill in what is not known yet of the image itself."""
+def describe(image: int, facts: ImageFacts, at: datetime) -> None:
+    """Fill in what is not known yet of the image itself; `at` is when the report was made."""
     row = {
         **told_by(facts),
         "image": image,
@@ -45,3 +48,6 @@ def describe(image: int, facts: ImageFacts) -> None:
     with connection.cursor() as cursor:
         cursor.execute(DESCRIBE, row)
     follow_lives([image])
+    if one := facts.config:
+        run = Config(one.user, one.entrypoint, one.command, one.env, one.ports, one.healthcheck, one.labels, one.steps)
+        store_config(image, run, at)

@@ -216,7 +216,8 @@ BEFORE = """
 SELECT image.owners, CASE WHEN cardinality(image.failed_stages) > 0 THEN 'failed' ELSE image.state END,
   (image.top_layer_id IS NOT NULL OR %(layers)s = 0) AND (image.distro <> '' OR %(distro)s = '')
     AND (image.built_at IS NOT NULL OR %(built_at)s::timestamptz IS NULL)
-    AND (%(ended)s::boolean IS NULL OR image.end_of_life_said OR image.end_of_life_said = %(ended)s::boolean),
+    AND (%(ended)s::boolean IS NULL OR image.end_of_life_said OR image.end_of_life_said = %(ended)s::boolean)
+    AND (NOT %(configured)s OR EXISTS (SELECT FROM images_imageconfig WHERE image_id = image.id)),
   (SELECT id FROM findings_findingset WHERE hash = %(findings)s),
   (SELECT id FROM findings_packageset WHERE hash = %(packages)s),
   (SELECT array[scan.outcome, scan.scanned_at::text, scan.finding_set_id::text, scan.package_set_id::text]
@@ -272,7 +273,7 @@ def _identify(found: Resolved, image: ImageFacts, facts: Facts, before: Before) 
     news = record_digests(found.image, facts, found.known_digests)
     described = not before.details or found.created
     if described:
-        describe(found.image, image)
+        describe(found.image, image, facts.at)
     if described or news or not before.placed or found.merged:
         # Its base, and whose base it is, follow after the report (`lineage.settle_lineage`).
         queue([found.image], LAYERS if described or found.merged else LineageWork.Spread.CLAIMS)

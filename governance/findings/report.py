@@ -133,6 +133,23 @@ class Check(msgspec.Struct, frozen=True, gc=False):
     target: str = ""
 
 
+class ConfigFacts(msgspec.Struct, frozen=True, gc=False):
+    """How the image is to be run and how it was built (OCI image-spec, `config.md`), as far as Portwarden needs it.
+
+    `user` is "" where the config names none: root. `env` are names only, values may be secrets. `ports` are as written
+    (`8080/tcp`). `steps` is the whole history, lowest first: (command, whether it made no layer).
+    """
+
+    user: str = ""
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()
+    healthcheck: bool = False
+    labels: tuple[tuple[str, str], ...] = ()
+    steps: tuple[tuple[str, bool], ...] = ()
+
+
 class ImageFacts(msgspec.Struct, frozen=True, gc=False):
     """What a report says about the image's identity; every part may be missing, none is trusted beyond its kind.
 
@@ -140,7 +157,8 @@ class ImageFacts(msgspec.Struct, frozen=True, gc=False):
     config and it hashes to that digest. `repo_digests` ("repository@sha256:...") may be index or manifest digests,
     nobody can tell from the string; `manifest_digest` is set only where the format says that it is the platform
     manifest. `references` are names as written (`repo:tag`), the first is how the image was asked for.
-    `diff_ids` are the layers bottom first; `history` the `created_by` of each layer, same order, or empty.
+    `diff_ids` are the layers bottom first; `history` the `created_by` of each layer, same order, or empty. `config` is
+    None where the report does not carry the image's configuration.
     """
 
     references: tuple[str, ...] = ()
@@ -158,6 +176,7 @@ class ImageFacts(msgspec.Struct, frozen=True, gc=False):
     distro: str = ""
     distro_version: str = ""
     end_of_life: bool | None = None
+    config: ConfigFacts | None = None
 
 
 class ImageScan(msgspec.Struct, frozen=True, gc=False):

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from django.db import connection, transaction
 
 from governance.findings.risk import SQL, Facts
+from governance.findings.traits import FACTS, TRAITS
 from governance.images.identity import lock_images
 from governance.images.models import Image
 
@@ -74,25 +75,28 @@ UPDATE findings_findingset target SET exploited = now.exploited, epss = now.epss
 ) now
 WHERE target.id = now.id AND (target.exploited, target.epss) IS DISTINCT FROM (now.exploited, now.epss)
 """
-# Who runs it and as whom is not known here yet.
+# Who runs it is not known here yet; as whom it runs is known of an image whose configuration is.
 UNKNOWN = "NULL::boolean"
+ROOT = "CASE WHEN config.image_id IS NOT NULL THEN facts.is_root END"
 INHERITED = (
     "(100 - 100 * (own.critical + own.high + own.medium + own.low + own.unknown)"
     " / nullif(s.critical + s.high + s.medium + s.low + s.unknown, 0))"
 )
-RISK = SQL.format(running=UNKNOWN, root=UNKNOWN, inherited=INHERITED)
+RISK = SQL.format(running=UNKNOWN, root=ROOT, inherited=INHERITED)
 IMAGES = f"""
-UPDATE images_image image SET exploited = now.exploited, epss = now.epss, risk = now.risk
+UPDATE images_image image SET exploited = now.exploited, epss = now.epss, risk = now.risk, traits = now.traits
 FROM (
     SELECT shown.id, coalesce(s.exploited, 0) AS exploited, s.epss,
-           CASE WHEN s.id IS NOT NULL THEN {RISK} END AS risk
+           CASE WHEN s.id IS NOT NULL THEN {RISK} END AS risk, {TRAITS} AS traits
     FROM images_image shown
+    {FACTS}
     LEFT JOIN findings_findingset s ON s.id = shown.finding_set_id
     LEFT JOIN findings_findingsplit own ON own.id = shown.split_id
     WHERE shown.id = ANY(%(images)s)
 ) now
 WHERE now.id = image.id
-    AND (image.exploited, image.epss, image.risk) IS DISTINCT FROM (now.exploited, now.epss, now.risk)
+    AND (image.exploited, image.epss, image.risk, image.traits)
+        IS DISTINCT FROM (now.exploited, now.epss, now.risk, now.traits)
 """
 
 
@@ -102,11 +106,13 @@ def facts_of(image: Image) -> Facts:
     if own is not None and total:
         inherited = 100 - 100 * (own.critical + own.high + own.medium + own.low + own.unknown) // total
     counters = {name: getattr(image, name) for name in (*SEVERITIES, "fixable", "exploited")}
-    return Facts(**counters, epss=image.epss, inherited=inherited)
+    config = getattr(image, "config", None)
+    root = None if config is None else bool({"root", "root-implicit"} & set(image.traits))
+    return Facts(**counters, epss=image.epss, root=root, inherited=inherited)
 
 
 def weigh(images: Sequence[int]) -> None:
-    """Compute risk and what it rests on of these images, which the caller has locked."""
+    """Compute risk, what it rests on, and traits of these images, which the caller has locked."""
     with connection.cursor() as cursor:
         cursor.execute(IMAGES, {"images": list(images)})
 

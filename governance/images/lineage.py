@@ -72,26 +72,34 @@ def _stated(claim: Judged, below: Ancestor | None, is_sure: bool) -> Answer:
     return Answer(below.image if below else None, claim.rung, is_sure, claim.name or "an image known by digest only")
 
 
-# Of every ancestor's layers, lowest first, the image that has just these; of several the oldest, and any before those
-# that lie only where the image itself lies.
+# Of every ancestor's layers, lowest first, the image that has just these; of several the one whose history is the
+# beginning of the image's own (builders copy it into the child), then the oldest; and any before those that lie only
+# where the image itself lies. With the very same layers only such a history makes a base: a child that changed nothing
+# but its configuration.
 NEAREST = """
 WITH RECURSIVE climb AS (
-    SELECT image.id AS image, node.parent_id AS node
-    FROM images_image image JOIN images_layernode node ON node.id = image.top_layer_id
-    WHERE image.id = ANY(%(images)s)
+    SELECT image.id AS image, image.top_layer_id AS node, true AS is_top
+    FROM images_image image WHERE image.id = ANY(%(images)s) AND image.top_layer_id IS NOT NULL
   UNION ALL
-    SELECT climb.image, node.parent_id FROM climb JOIN images_layernode node ON node.id = climb.node
+    SELECT climb.image, node.parent_id, false FROM climb JOIN images_layernode node ON node.id = climb.node
+    WHERE node.parent_id IS NOT NULL
 )
 SELECT DISTINCT ON (climb.image) climb.image, known.id, node.depth, place.elsewhere
 FROM climb JOIN images_layernode node ON node.id = climb.node
-JOIN images_image known ON known.top_layer_id = climb.node AND known.merged_into_id IS NULL
+JOIN images_image known ON known.top_layer_id = climb.node AND known.merged_into_id IS NULL AND known.id <> climb.image
+LEFT JOIN images_imageconfig mine ON mine.image_id = climb.image
+LEFT JOIN images_imageconfig theirs ON theirs.image_id = known.id
 CROSS JOIN LATERAL (
     SELECT NOT EXISTS (SELECT FROM images_placement WHERE image_id = known.id) OR EXISTS (
         SELECT FROM images_placement one WHERE one.image_id = known.id AND NOT EXISTS (
             SELECT FROM images_placement other
-            WHERE other.image_id = climb.image AND other.repository_id = one.repository_id)) AS elsewhere
+            WHERE other.image_id = climb.image AND other.repository_id = one.repository_id)) AS elsewhere,
+        CASE WHEN length(theirs.steps) BETWEEN 1 AND length(mine.steps) - 1
+              AND substr(mine.steps, 1, length(theirs.steps)) = theirs.steps
+             THEN length(theirs.steps) ELSE 0 END AS history
 ) place
-ORDER BY climb.image, place.elsewhere DESC, node.depth DESC,
+WHERE NOT climb.is_top OR place.history > 0
+ORDER BY climb.image, place.elsewhere DESC, node.depth DESC, place.history DESC,
          coalesce(known.built_at, known.first_seen), known.first_seen, known.config_digest, known.id
 """
 
@@ -188,14 +196,14 @@ RETURNING image_id, spread,
 # Everything on the layers of an image, and whatever is said to be built on it.
 ABOVE = """
 WITH RECURSIVE above AS (
-    SELECT node.id FROM images_layernode node JOIN images_image image ON image.top_layer_id = node.parent_id
-    WHERE image.id = ANY(%(layers)s)
+    SELECT image.top_layer_id AS id FROM images_image image
+    WHERE image.id = ANY(%(layers)s) AND image.top_layer_id IS NOT NULL
   UNION ALL
     SELECT node.id FROM above JOIN images_layernode node ON node.parent_id = above.id
 )
 INSERT INTO images_lineagework (image_id, spread)
 SELECT image.id, 0 FROM above JOIN images_image image ON image.top_layer_id = above.id
-WHERE image.merged_into_id IS NULL
+WHERE image.merged_into_id IS NULL AND image.id <> ALL(%(layers)s)
 UNION
 SELECT edge.image_id, 0 FROM images_image image
 JOIN images_baseedge edge ON edge.digest = image.config_digest WHERE image.id = ANY(%(claims)s)

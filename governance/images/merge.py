@@ -23,6 +23,9 @@ MOVES = (
     "UPDATE images_image SET merged_into_id = %(into)s WHERE merged_into_id = %(gone)s",
     "DELETE FROM images_baseedge WHERE image_id = %(gone)s",
     "DELETE FROM images_basereach WHERE base_id = %(gone)s",
+    """UPDATE images_imageconfig SET image_id = %(into)s WHERE image_id = %(gone)s AND NOT EXISTS
+       (SELECT FROM images_imageconfig WHERE image_id = %(into)s)""",
+    "DELETE FROM images_imageconfig WHERE image_id = %(gone)s",
     "DELETE FROM images_manifest WHERE image_id = %(gone)s",
     "DELETE FROM images_placement WHERE image_id = %(gone)s",
 )

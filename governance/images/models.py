@@ -131,6 +131,9 @@ class Image(models.Model):
     # Its findings without the base's; null where no base is known, or nothing to compare with.
     split = models.ForeignKey("findings.FindingSplit", models.SET_NULL, null=True, related_name="images")
 
+    # What its config and packages show, for filters (`governance.findings.traits`).
+    traits = ArrayField(models.CharField(max_length=20), db_default=[], default=list)
+
     reference = models.CharField(max_length=400, blank=True)
     repository = models.ForeignKey(Repository, models.SET_NULL, null=True, related_name="images")
     owners = ArrayField(models.BigIntegerField(), default=list)
@@ -179,6 +182,7 @@ class Image(models.Model):
                 name="image_base_unknown",
                 condition=models.Q(base=None, base_rung=0, merged_into=None),
             ),
+            GinIndex(fields=["traits"], name="image_traits"),
         ]
 
     def __str__(self) -> str:
@@ -209,6 +213,24 @@ class Image(models.Model):
         """(stage, time of its last scan or None, whether that scan failed), in the order CI, registry, runtime."""
         times = (("ci", self.ci_at), ("registry", self.registry_at), ("runtime", self.runtime_at))
         return [(stage, at, stage in self.failed_stages) for stage, at in times]
+
+
+class ImageConfig(models.Model):
+    """How an image is to be run and how it was built, from its configuration (OCI image-spec, `config.md`).
+
+    `steps` holds four bytes for each entry of the history, made of it and all before it, so that one history is the
+    beginning of another exactly if its bytes are. Of labels the `org.opencontainers.image.` ones are kept.
+    """
+
+    image = models.OneToOneField(Image, models.CASCADE, primary_key=True, related_name="config")
+    user = models.CharField(max_length=100, blank=True)
+    entrypoint = ArrayField(models.CharField(max_length=300), default=list)
+    command = ArrayField(models.CharField(max_length=300), default=list)
+    env = ArrayField(models.CharField(max_length=100), default=list)
+    ports = ArrayField(models.CharField(max_length=30), default=list)
+    healthcheck = models.BooleanField(default=False)
+    labels = models.JSONField(default=dict)
+    steps = models.BinaryField(default=bytes)
 
 
 class Manifest(models.Model):

@@ -105,6 +105,7 @@ def facts_of(target: Target, distro: Distro) -> ImageFacts:
         history=config.history_of(diff_ids) if config else (),
         distro=distro.family,
         distro_version=distro.release,
+        config=config.facts if config else None,
     )
 
 

@@ -6,6 +6,7 @@ import re
 
 import msgspec
 
+from governance.findings.report import ConfigFacts
 from scanning.parsers.scalars import time_text
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.zst", ".json")
@@ -24,6 +25,18 @@ class RootFs(msgspec.Struct, gc=False):
     diff_ids: list[str] | None = None
 
 
+class Run(msgspec.Struct, gc=False, rename="pascal"):
+    """`config`: how it is to be run. `Healthcheck` is Docker's, not OCI's."""
+
+    user: str | None = None
+    entrypoint: list[str] | str | None = None
+    cmd: list[str] | str | None = None
+    env: list[str] | None = None
+    exposed_ports: dict[str, msgspec.Raw] | None = None
+    healthcheck: dict[str, msgspec.Raw] | None = None
+    labels: dict[str, str | None] | None = None
+
+
 class ImageConfig(msgspec.Struct, gc=False):
     """The members of an image configuration that say what was built."""
 
@@ -33,6 +46,24 @@ class ImageConfig(msgspec.Struct, gc=False):
     created: str | None = None
     history: list[Step] | None = None
     rootfs: RootFs | None = None
+    config: Run | None = None
+
+    @property
+    def facts(self) -> ConfigFacts | None:
+        """How it is to be run and how it was built; None where neither is given."""
+        if self.config is None and not self.history:
+            return None
+        run = self.config or Run()
+        return ConfigFacts(
+            user=run.user or "",
+            entrypoint=_words(run.entrypoint),
+            command=_words(run.cmd),
+            env=tuple(pair.partition("=")[0] for pair in run.env or ()),
+            ports=tuple(run.exposed_ports or ()),
+            healthcheck=_is_checked(run.healthcheck),
+            labels=tuple((name, value or "") for name, value in (run.labels or {}).items()),
+            steps=tuple((step.created_by or "", bool(step.empty_layer)) for step in self.history or ()),
+        )
 
     @property
     def diff_ids(self) -> tuple[str, ...]:
@@ -48,6 +79,16 @@ class ImageConfig(msgspec.Struct, gc=False):
         """Return the command of each layer; nothing where history and layers do not match one to one."""
         steps = tuple(step.created_by or "" for step in self.history or () if not step.empty_layer)
         return steps if len(steps) == len(diff_ids) else ()
+
+
+def _words(written: list[str] | str | None) -> tuple[str, ...]:
+    return (written,) if isinstance(written, str) else tuple(written or ())
+
+
+def _is_checked(healthcheck: dict[str, msgspec.Raw] | None) -> bool:
+    """`HEALTHCHECK NONE` switches an inherited one off."""
+    test = (healthcheck or {}).get("Test")
+    return test is not None and b'"NONE"' not in bytes(test) and bytes(test) not in (b"null", b"[]")
 
 
 def digest_part(reference: str) -> str:

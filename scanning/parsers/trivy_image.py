@@ -35,6 +35,7 @@ def facts_of(metadata: Metadata, names: Iterable[str]) -> ImageFacts:
         distro=(system.family or "") if known_system(system) else "",
         distro_version=(system.name or "") if known_system(system) else "",
         end_of_life=system.end_of_life,
+        config=config.facts,
     )
 
 
