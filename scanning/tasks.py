@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from governance.findings import enrichment, life, state, weigh
+from governance.findings import enrichment, life, split, state, weigh
 from scanning import deliveries, pool, refresh
 from scanning.slots import take_slot
 
@@ -17,9 +17,10 @@ def work_off() -> None:
 
 @shared_task(ignore_result=True)
 def prune() -> None:
-    """Drop old bodies."""
+    """Drop old bodies, and splits that no image shows."""
     if take_slot("prune", 3600):
         deliveries.prune()
+        split.prune_splits()
 
 
 @shared_task(ignore_result=True)

@@ -178,3 +178,13 @@ def settle_splits(most: int = 10 * SLICE) -> int:
         taken = len(images)
         done += taken
     return done
+
+
+def prune_splits() -> int:
+    """Delete the splits that no image shows any more; returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM findings_findingsplit split"
+            " WHERE NOT EXISTS (SELECT FROM images_image WHERE split_id = split.id)"
+        )
+        return int(cursor.rowcount)

@@ -48,7 +48,7 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
         fields = [
             *("id", "reference", "config_digest", "platform", "built_at", "first_seen", "state", "is_identified"),
             *("by_severity", "fixable", "suppressed", "ci_at", "registry_at", "runtime_at", "failed_stages", "teams"),
-            *("exploited", "epss", "risk", "is_demo"),
+            *("exploited", "epss", "risk", "traits", "is_demo"),
         ]
 
     def get_by_severity(self, row: Image) -> dict[str, int]:

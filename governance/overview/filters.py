@@ -12,6 +12,7 @@ from django_filters.filterset import FilterSet
 
 from governance.accounts.picker import team_ids
 from governance.findings.search import search_images
+from governance.findings.traits import WORDS as TRAIT_WORDS
 from governance.images.models import Image, Placement, Repository
 from governance.images.reference import parse_reference
 from governance.web.widgets import YesNo, select
@@ -54,6 +55,9 @@ class ImageFilterSet(FilterSet):
     )
     exploited = filters.BooleanFilter(method="by_exploited", label="Known exploited", widget=YesNo())
     fixable = filters.BooleanFilter(method="by_fixable", label="Fix known", widget=YesNo())
+    trait = filters.ChoiceFilter(
+        choices=list(TRAIT_WORDS.items()), method="by_trait", label="Trait", empty_label="Any", widget=select()
+    )
     eol = filters.BooleanFilter(field_name="end_of_life", label="Past end of life", widget=YesNo())
     identified = filters.BooleanFilter(
         field_name="placeholder", lookup_expr="isnull", label="Known by digest", widget=YesNo()
@@ -100,6 +104,10 @@ class ImageFilterSet(FilterSet):
     def by_exploited(self, images: QuerySet[Image], _: str, value: bool) -> QuerySet[Image]:
         """A vulnerability of it is known to be used in attacks."""
         return images.filter(exploited__gt=0) if value else images.filter(exploited=0)
+
+    def by_trait(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
+        """What configuration and package list show."""
+        return images.filter(traits__contains=[value])
 
     def by_fixable(self, images: QuerySet[Image], _: str, value: bool) -> QuerySet[Image]:
         """A newer version of a package is known to fix something."""

@@ -16,6 +16,7 @@ from governance.accounts.models import Team
 from governance.accounts.permissions import viewer_of
 from governance.findings.models import Scan
 from governance.findings.risk import MOST, points
+from governance.findings.traits import WORDS
 from governance.findings.weigh import facts_of
 from governance.images.models import Image, Tag
 from governance.overview import checks, contents
@@ -61,7 +62,7 @@ class ImagePage(View):
     def find(self, pk: int) -> Image:
         """Among what the viewer may see, with what the page needs of it."""
         visible = Image.objects.present().visible_to(viewer_of(self.request))
-        related = ("repository__registry", "repository__owner", "finding_set", "package_set", "split")
+        related = ("repository__registry", "repository__owner", "finding_set", "package_set", "split", "config")
         rows = checks.with_secrets(visible.select_related(*related).defer("package_set__places", "split__own"))
         image = rows.filter(pk=pk).first() or rows.filter(merged__pk=pk).first()
         if image is None:
@@ -224,6 +225,7 @@ def identity(image: Image) -> dict[str, Any]:
     named = {tag.repository_id for tag in tags}
     places = image.placements.exclude(repository__in=named).select_related("repository__registry", "repository__owner")
     return {
+        "traits": [(trait, WORDS.get(trait, trait)) for trait in image.traits],
         "manifests": list(image.manifests.order_by("kind", "first_seen", "pk")[:50]),
         "tags": tags,
         "places": list(places.order_by("pk")[:30]),

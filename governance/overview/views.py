@@ -19,7 +19,7 @@ from governance.web.keyset import Page
 from governance.web.views import ListPage, render_page
 
 # Filters that are folded away unless one of them is set.
-MORE = ("exploited", "fixable", "place", "eol", "identified", "demo")
+MORE = ("exploited", "fixable", "place", "trait", "eol", "identified", "demo")
 
 
 class Start(View):

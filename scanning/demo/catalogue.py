@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from governance.findings.models import Advisory, Finding, Package, Scan, Vulnerability
+from governance.findings.split import prune_splits
 from governance.images.models import Image
 
 
@@ -36,11 +37,13 @@ DELETE FROM findings_findingset s
 WHERE (id = ANY(%(sets)s) OR findings && %(findings)s::int[])
   AND NOT EXISTS (SELECT FROM findings_scan WHERE finding_set_id = s.id)
   AND NOT EXISTS (SELECT FROM images_image WHERE finding_set_id = s.id)
+  AND NOT EXISTS (SELECT FROM findings_findingsplit WHERE s.id IN (finding_set_id, base_set_id))
 """
 PACKAGE_SETS = """
 DELETE FROM findings_packageset s WHERE id = ANY(%s)
   AND NOT EXISTS (SELECT FROM findings_scan WHERE package_set_id = s.id)
   AND NOT EXISTS (SELECT FROM images_image WHERE package_set_id = s.id)
+  AND NOT EXISTS (SELECT FROM findings_findingsplit WHERE package_set_id = s.id)
 """
 FINDINGS_IN = "SELECT DISTINCT unnest(findings || suppressed) FROM findings_findingset WHERE id = ANY(%s)"
 FINDINGS_USED = """
@@ -88,6 +91,7 @@ def remove(rows: Rows) -> dict[str, int]:
     """Delete what nothing else uses, from sets down to packages; returns how many of each kind."""
     findings = _column(FINDINGS_IN, [rows.finding_sets])
     packages = _column(PACKAGES_IN, [rows.package_sets])
+    prune_splits()
     _run(SETS, {"sets": rows.finding_sets, "findings": sorted(findings)})
     _run(PACKAGE_SETS, [rows.package_sets])
     while _run(LAYERS, [rows.layers]):

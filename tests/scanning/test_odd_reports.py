@@ -86,7 +86,8 @@ def test_what_is_odd_is_read_or_put_aside_with_a_reason(what: str, machine: Any,
     row = Delivery.objects.get()
     assert row.attempts == 1
     if what in REFUSED:
-        assert (report["state"], row.error_class) == ("quarantined", "ReportError")
+        assert report["state"] == "quarantined"
+        assert row.error_class in ("ReportError", "UnknownFormat")
         assert report["error"]
         assert not Image.objects.exists()
     else:

@@ -7,6 +7,7 @@ from itertools import permutations
 import pytest
 
 from governance.findings.models import FindingSplit
+from governance.findings.split import prune_splits
 from governance.findings.state import settle
 from governance.images.models import Image, SplitWork
 from tests.make import deliver, digest_of, make_grype, make_report, make_vulnerability
@@ -117,3 +118,13 @@ def test_one_base_and_three_hundred_children_make_one_list() -> None:
     assert children.count() == 300
     assert {child.split.findings_total for child in children.select_related("split")} == {0}
     assert FindingSplit.objects.count() == 1
+
+
+def test_a_split_that_no_image_shows_goes() -> None:
+    base()
+    app()
+    assert own("app")
+    rescan()
+    assert own("app") == ("sets", 2)
+    assert prune_splits() == 1
+    assert own("app") == ("sets", 2)

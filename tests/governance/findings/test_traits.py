@@ -112,3 +112,16 @@ def test_a_child_that_changed_only_its_configuration_is_told_from_the_same_conte
     assert bases[digest_of("app")].config_digest == digest_of("os")
     assert bases[digest_of("os")] is None
     assert bases[digest_of("copy")] is None
+
+
+def test_lists_are_filtered_by_it_and_pages_say_it(client, admin, reader) -> None:
+    image = image_of("libc6", config={"User": "0"})
+    other = "registry.example/other:1"
+    deliver(make_report(other, config=digest_of("other"), vulnerabilities=[]))
+    rows = reader.get("/api/v1/images/?trait=distroless").json()["results"]
+    assert [(row["id"], sorted(row["traits"])) for row in rows] == [(image.pk, sorted(image.traits))]
+    client.force_login(admin)
+    page = client.get("/images/?trait=root").content.decode()
+    assert "shop/api" in page
+    assert "other:1" not in page
+    assert "Runs as root" in client.get(f"/images/{image.pk}/").content.decode()

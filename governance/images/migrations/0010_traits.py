@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('findings', '0007_vex'),
-        ('images', '0007_end_of_life_on'),
+        ('images', '0009_reach'),
     ]
 
     operations = [
