@@ -10,6 +10,7 @@ from governance.accounts.models import Token
 from governance.accounts.permissions import viewer_of
 from governance.findings.filters import VexFilterSet
 from governance.findings.models_vex import VexStatement
+from governance.findings.vex_apply import may_count
 
 
 class VexSerializer(serializers.ModelSerializer[VexStatement]):
@@ -17,6 +18,9 @@ class VexSerializer(serializers.ModelSerializer[VexStatement]):
 
     aliases = serializers.SerializerMethodField()
     report = serializers.IntegerField(source="delivery")
+    counts = serializers.SerializerMethodField(
+        help_text="false where it is only shown: its issuer is not trusted, or its product not known here"
+    )
     revoked_at = serializers.DateTimeField(allow_null=True)
     revoked_by = serializers.CharField(allow_null=True)
     revoked_because = serializers.CharField(allow_null=True)
@@ -25,9 +29,13 @@ class VexSerializer(serializers.ModelSerializer[VexStatement]):
         model = VexStatement
         fields = [
             *("id", "issuer", "vulnerability", "aliases", "status", "justification", "detail", "products", "component"),
-            *("reach", "stated_at", "received_at", "format", "report", "is_current"),
+            *("reach", "stated_at", "received_at", "format", "report", "is_current", "counts"),
             *("revoked_at", "revoked_by", "revoked_because"),
         ]
+
+    def get_counts(self, row: VexStatement) -> bool:
+        """By who says it and where it holds."""
+        return may_count(row.issuer, row.reach)
 
     def get_aliases(self, row: VexStatement) -> list[str]:
         """Other names that the statement gives the vulnerability."""

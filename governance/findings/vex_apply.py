@@ -157,8 +157,7 @@ def words_of(image: int, finding_set: int | None = None, ids: Sequence[int] | No
             pk, held, said, part = row[0], Part(*row[2:8]), row[8:15], Part(*row[17:21])
             if part.name and not held.is_meant_by(part):
                 continue
-            rank = rank_of(said[1])
-            counts = rank < len(settings.VEX_ISSUER_ORDER) or (row[16] == Where.IMAGE and not settings.VEX_LISTED_ONLY)
+            rank, counts = rank_of(said[1]), may_count(said[1], row[16])
             word = Word(*(*said, bytes(row[15]), counts))
             found[pk].append((_preference(rank, word), word))
     return {pk: [word for _, word in sorted(words, key=lambda pair: pair[0])] for pk, words in found.items()}
@@ -169,6 +168,13 @@ def rank_of(issuer: str) -> int:
     order = [" ".join(name.casefold().split()) for name in settings.VEX_ISSUER_ORDER]
     name = " ".join(issuer.casefold().split())
     return order.index(name) if name in order else len(order)
+
+
+def may_count(issuer: str, reach: str) -> bool:
+    """Whether such a statement sets findings aside: trusted issuers' do, others' only in the images that they name."""
+    if rank_of(issuer) < len(settings.VEX_ISSUER_ORDER):
+        return reach != Where.NOWHERE
+    return reach == Where.IMAGE and not settings.VEX_LISTED_ONLY
 
 
 def _preference(rank: int, word: Word) -> tuple[Any, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -14,6 +16,8 @@ from governance.accounts.permissions import viewer_of
 from governance.findings.filters import VexFilterSet
 from governance.findings.models_vex import VexStatement
 from governance.findings.vex import restore, revoke
+from governance.findings.vex_apply import may_count
+from governance.web.keyset import Page
 from governance.web.views import ListPage, back, done
 
 
@@ -26,6 +30,10 @@ class StatementList(ListPage):
     def queryset(self) -> QuerySet[VexStatement]:
         """What may concern the viewer."""
         return VexStatement.objects.visible_to(viewer_of(self.request)).with_revocation()
+
+    def beside(self, page: Page) -> dict[str, Any]:
+        """Which of them set nothing aside whatever they say."""
+        return {"shown_only": {row.pk for row in page.rows if not may_count(row.issuer, row.reach)}}
 
 
 @require_POST

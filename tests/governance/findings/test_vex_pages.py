@@ -167,6 +167,15 @@ def test_a_statement_is_revoked_with_a_reason_and_restored(as_admin: Client, ima
     assert reader.get(f"/api/v1/vex/{statement.pk}/").json()["is_current"]
 
 
+def test_the_list_says_what_is_only_shown(as_mate: Client, reader: Machine, settings) -> None:
+    deliver(make_vex(make_statement(product="pkg:deb/debian/openssl@1.0", component="")))
+    assert "shown only" in page(as_mate, "/vex/")
+    assert reader.get("/api/v1/vex/").json()["results"][0]["counts"] is False
+    settings.VEX_ISSUER_ORDER = ["Shop Security"]
+    assert "in force" in page(as_mate, "/vex/").split("<tbody>")[1]
+    assert reader.get("/api/v1/vex/").json()["results"][0]["counts"] is True
+
+
 def test_others_see_what_may_concern_them(image: Image, stranger: User, as_mate: Client) -> None:
     image_of_nobody = make_statement(product="registry.example/other/thing", name="CVE-2099-0007")
     vendors = make_statement(product="pkg:deb/debian/openssl@1.0", component="", name="CVE-2099-0008")
