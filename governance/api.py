@@ -10,6 +10,7 @@ from governance.accounts.api import TokenViewSet
 from governance.findings.api import VulnerabilityViewSet
 from governance.findings.vex_api import VexViewSet
 from governance.overview.api import ImageViewSet
+from governance.overview.source_api import SourceViewSet
 from governance.runtime.api import BenchmarkViewSet
 from scanning.api import Report, Reports
 
@@ -18,6 +19,7 @@ router.register("images", ImageViewSet, basename="image")
 router.register("vulnerabilities", VulnerabilityViewSet, basename="vulnerability")
 router.register("vex", VexViewSet, basename="vex")
 router.register("benchmarks", BenchmarkViewSet, basename="benchmark")
+router.register("sources", SourceViewSet, basename="source")
 router.register("tokens", TokenViewSet, basename="token")
 
 app_name = "api"

@@ -28,5 +28,6 @@ app.conf.beat_schedule = {
     },
     "look after the feeds": {"task": "scanning.tasks.feeds", "schedule": 60.0, "options": {"expires": 60}},
     "prune bodies": {"task": "scanning.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
+    "listen for who sends": {"task": "scanning.tasks.listen", "schedule": 60.0, "options": {"expires": 60}},
     "follow the clock": {"task": "scanning.tasks.follow_clock", "schedule": 900.0, "options": {"expires": 900}},
 }

@@ -234,6 +234,12 @@ STALE_DAYS_AT = {
     "registry": env_int("STALE_DAYS_REGISTRY", STALE_DAYS, 1),
     "runtime": env_int("STALE_DAYS_RUNTIME", STALE_DAYS, 1),
 }
+# How many of its usual pauses a source may be silent before an event is raised, and hours that hold for every source
+# instead of its own habit (0: none do).
+SILENT_PAUSES = env_int("SILENT_PAUSES", 2, 1)
+SILENT_HOURS = env_int("SILENT_HOURS", 0, 0)
+# Days for which an image is expected again from the source that reported it last, if a tag still points to it.
+EXPECTED_DAYS = env_int("EXPECTED_DAYS", 90, 1)
 # Whose severity and fix are shown where several scanners report the same; the others follow by name.
 SCANNER_ORDER = env_list("SCANNER_ORDER", "trivy,grype,clair,anchore,twistlock,aqua")
 # Issuers of VEX documents that are trusted, parted by semicolons, the most trusted first: their word goes before that

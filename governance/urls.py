@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("governance.overview.urls")),
     path("images/", include("governance.overview.image_urls")),
     path("teams/", include("governance.overview.team_urls")),
+    path("sources/", include("governance.overview.source_urls")),
     path("vulnerabilities/", include("governance.findings.urls")),
     path("vex/", include("governance.findings.vex_urls")),
     path("posture/", include("governance.runtime.urls")),

@@ -16,17 +16,21 @@ from redis.exceptions import RedisError
 
 from governance.accounts.models import Token
 from governance.accounts.services import find_token
+from governance.findings.models import Silence, Source
 from governance.findings.weigh import waiting
 from governance.web.problems import problem
 from scanning.feed_views import rows
 from scanning.models import Delivery
 
+SOURCE = ("id", "name", "scanner", "stage")
 OPEN = Gauge("portwarden_deliveries_open", "Deliveries that wait or are being worked on")
 OLDEST = Gauge("portwarden_deliveries_oldest_seconds", "Age of the oldest open delivery")
 FEED_AGE = Gauge("portwarden_feed_age_seconds", "Age of the copy of a feed that is in use, by its own date", ["feed"])
 FEED_ROWS = Gauge("portwarden_feed_rows", "Rows of the copy of a feed that is in use", ["feed"])
 FEED_FAILED = Gauge("portwarden_feed_failed", "1 where the last look for a newer copy failed", ["feed"])
 REWEIGH = Gauge("portwarden_finding_sets_to_weigh", "Finding sets that the news of a feed has not reached yet")
+SILENT = Gauge("portwarden_source_silent", "1 while an event says that the source fell silent", SOURCE)
+HEARD = Gauge("portwarden_source_heard_timestamp_seconds", "When the source was heard last", SOURCE)
 QUARANTINED = Gauge("portwarden_deliveries_quarantined", "Deliveries in quarantine")
 
 
@@ -82,6 +86,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     OLDEST.set(float(oldest))
     _measure_feeds()
     QUARANTINED.set(Delivery.objects.filter(state=Delivery.State.QUARANTINED).count())
+    _sources()
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -92,6 +97,17 @@ def _measure_feeds() -> None:
         FEED_ROWS.labels(row.feed.NAME).set(row.state.rows)
         FEED_FAILED.labels(row.feed.NAME).set(bool(row.state.error))
     REWEIGH.set(waiting())
+
+
+def _sources() -> None:
+    """Every source that was heard; those that are gone are not named any more."""
+    silent = set(Silence.objects.filter(ended_at=None).values_list("source", flat=True))
+    SILENT.clear()
+    HEARD.clear()
+    for source in Source.objects.filter(last_heard__isnull=False, is_demo=False).order_by("pk"):
+        labels = (str(source.pk), source.name, source.scanner, source.stage)
+        SILENT.labels(*labels).set(source.pk in silent)
+        HEARD.labels(*labels).set(source.last_heard.timestamp())  # type: ignore[union-attr]
 
 
 def _may_measure(request: HttpRequest) -> bool:

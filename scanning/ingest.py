@@ -15,6 +15,7 @@ from django.db import Error, InterfaceError, OperationalError, connection, conne
 
 from governance.findings.record import Arrival, reasons_of, record_report
 from governance.findings.report import ReportError, ScanReport
+from governance.findings.sources import DEMO
 from governance.findings.state import settle
 from governance.findings.vex import record_statements
 from governance.images.clean import clean_scan_time, clean_text
@@ -151,7 +152,10 @@ def read(held: Claim) -> ScanReport:
 def arrival_of(held: Claim) -> Arrival:
     """Where the report came from."""
     row = held.delivery
-    return Arrival(row.pk, row.received_at, row.stage, row.image, row.team_id, row.is_demo, row.subject, row.token_id)
+    sender = DEMO if row.is_demo else row.source
+    return Arrival(
+        *(row.pk, row.received_at, row.stage, row.image, row.team_id, row.is_demo, row.subject, row.token_id), sender
+    )
 
 
 def figures(report: ScanReport, arrival: Arrival) -> Figures:

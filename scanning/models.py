@@ -135,6 +135,17 @@ class Outbox(models.Model):
         ]
 
 
+class Listening(models.Model):
+    """How far the deliveries were listened to for who sends them; one row.
+
+    `since` is when listening began without a gap: who was silent before that may have been heard by nobody.
+    """
+
+    upto = models.BigIntegerField(default=0)
+    looked_at = models.DateTimeField()
+    since = models.DateTimeField()
+
+
 class ScheduleSlot(models.Model):
     """A periodic job's turn, taken once: beat may run twice, or not at all for a while."""
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from django.db import connection
 
+# A job's turns of last week are of no use to anybody.
 TAKE = """
+WITH gone AS (
+    DELETE FROM scanning_scheduleslot WHERE job = %(job)s AND slot_start < now() - interval '7 days'
+)
 INSERT INTO scanning_scheduleslot (job, slot_start)
 SELECT %(job)s, to_timestamp(floor(extract(epoch FROM now()) / %(seconds)s) * %(seconds)s)
 ON CONFLICT (job, slot_start) DO NOTHING

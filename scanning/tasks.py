@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from governance.findings import enrichment, life, split, state, weigh
-from scanning import deliveries, pool, refresh
+from scanning import deliveries, hearing, pool, refresh
 from scanning.slots import take_slot
 
 
@@ -21,6 +21,13 @@ def prune() -> None:
     if take_slot("prune", 3600):
         deliveries.prune()
         split.prune_splits()
+
+
+@shared_task(ignore_result=True)
+def listen() -> None:
+    """Who sent reports, and who fell silent."""
+    if take_slot("listen", 60):
+        hearing.listen()
 
 
 @shared_task(ignore_result=True)

@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from governance.accounts.models import Team, Token, User
-from governance.findings.models import Advisory
+from governance.findings.models import Advisory, Source
 from governance.findings.models_vex import VexStatement
 from governance.images.models import Image
 from scanning.models import Delivery
@@ -121,6 +121,11 @@ ROWS: dict[str, list[Row]] = {
         Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "statement", {"reason": "invented"}),
     ],
     "vex:statement_restore": [Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "statement")],
+    "sources:source_list": [Row(page())],
+    "sources:source_detail": [Row(OWN_PAGE, named="source")],
+    "sources:source_limit": [
+        Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "source", {"hours": "24"}),
+    ],
     "runtime:posture_list": [Row(page())],
     "runtime:posture_detail": [Row(OWN_PAGE, named="run")],
     "scanning:delivery_list": [Row(page())],
@@ -154,6 +159,8 @@ ROWS: dict[str, list[Row]] = {
     "api:vulnerability-detail": [Row(OWN_API, named="vulnerability")],
     "api:vex-list": [Row(api(READERS))],
     "api:vex-detail": [Row(OWN_API, named="statement")],
+    "api:source-list": [Row(api(READERS))],
+    "api:source-detail": [Row(OWN_API, named="source")],
     "api:benchmark-list": [Row(api(READERS))],
     "api:benchmark-detail": [Row(OWN_API, named="run")],
     "api:benchmark-results": [Row(OWN_API, named="run")],
@@ -233,11 +240,14 @@ def arguments(named: str, team: Team) -> list[object]:
         deliver(make_vex(make_statement()), viewer=make_token(team=team)[0])
         return [VexStatement.objects.get().pk]
     image: Image = make_image(team=team)
-    if named == "vulnerability":
-        return [Advisory.objects.get().name]
-    if named == "repository":
-        return [image.repository_id]
-    return [image.pk if named == "image" else Delivery.objects.get().pk]
+    brought = {
+        "vulnerability": Advisory.objects.get().name,
+        "source": Source.objects.get().pk,
+        "repository": image.repository_id,
+        "image": image.pk,
+        "delivery": Delivery.objects.get().pk,
+    }
+    return [brought[named]]
 
 
 def ask(client: Client, row: Row, url: str, options: dict[str, str]) -> Any:
@@ -255,7 +265,7 @@ def test_who_may_do_what(name: str, row: Row, who: str, team, mate, stranger, ad
         assert row.method == "post" or answer["Location"].startswith("/login/?next=")
 
 
-@pytest.mark.parametrize("named", ["image", "delivery", "token", "team", "repository", "run"])
+@pytest.mark.parametrize("named", ["image", "delivery", "token", "team", "repository", "run", "source"])
 def test_what_is_not_yours_looks_like_what_is_not_there(named: str, team, stranger, client) -> None:
     client.force_login(stranger)
     name = {
@@ -265,6 +275,7 @@ def test_what_is_not_yours_looks_like_what_is_not_there(named: str, team, strang
         "team": "teams:team_detail",
         "repository": "images:repository_detail",
         "run": "runtime:posture_detail",
+        "source": "sources:source_detail",
     }[named]
     method = client.post if named == "token" else client.get
     theirs = method(reverse(name, args=arguments(named, team)))

@@ -3,15 +3,40 @@
 from __future__ import annotations
 
 import django_filters as filters
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_filters.filterset import FilterSet
 
-from governance.findings.models import Finding, Package, Vulnerability
+from governance.findings.models import Finding, Package, Silence, Source, Vulnerability
 from governance.findings.models_vex import VexStatement
 from governance.findings.search import ADVISORY, IDENTIFIER, vulnerability_ids
 from governance.web.widgets import YesNo, select
 
 SEVERITIES = [("5", "Critical"), ("4", "High"), ("3", "Medium"), ("2", "Low"), ("0", "Unknown")]
+
+
+STAGES = [("ci", "CI"), ("registry", "Registry"), ("runtime", "Runtime")]
+
+
+class SourceFilterSet(FilterSet):
+    """What the list of sources can be narrowed by. The scope (`team`) is the view's: it says whose images count."""
+
+    q = filters.CharFilter(method="by_text", label="Search", max_length=100)
+    stage = filters.ChoiceFilter(choices=STAGES, label="Place", empty_label="Any place", widget=select())
+    silent = filters.BooleanFilter(method="by_silence", label="Silent", widget=YesNo())
+
+    class Meta:
+        model = Source
+        fields: list[str] = []
+
+    def by_text(self, rows: QuerySet[Source], _: str, value: str) -> QuerySet[Source]:
+        """Part of the sender's name, or a scanner."""
+        word = value.strip().replace("\x00", "")
+        return rows.filter(Q(name__icontains=word) | Q(scanner=word.lower()))
+
+    def by_silence(self, rows: QuerySet[Source], _: str, value: bool) -> QuerySet[Source]:
+        """Sources of which an event is open, or the others."""
+        silent = Exists(Silence.objects.filter(source=OuterRef("pk"), ended_at=None))
+        return rows.filter(silent) if value else rows.filter(~silent)
 
 
 class VulnerabilityFilterSet(FilterSet):

@@ -15,6 +15,7 @@ from governance.findings.models import Scan
 from governance.findings.record_checks import store_checks
 from governance.findings.report import ImageFacts, ImageScan, Kind, Outcome, ScanReport
 from governance.findings.sets import Contents, contents, store_finding_set, store_package_set
+from governance.findings.sources import Sender, introduce
 from governance.findings.state import choose_current, refresh
 from governance.findings.vex_apply import image_was_named
 from governance.images.claims import queue
@@ -53,6 +54,7 @@ class Arrival:
     is_demo: bool = False
     subject: str = ""
     token: int | None = None
+    sender: str = "command line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +167,14 @@ def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival)
         "identified_by": found.identified_by,
         "named": facts.placeholders[0] if found.identified_by in ("tag", "reference") else "",
         "tag": before.tag,
+        "sender": arrival.sender,
     }
     same = before.is_same(row) and not moved
     first = before.current is None and not moved
-    pk = _insert_same(row) if same else _insert(row, current=first)
+    pk, source = _insert_same(row) if same else _insert(row, current=first)
+    if source is None:
+        sender = Sender(arrival.sender, arrival.token, arrival.is_demo)
+        Scan.objects.filter(pk=pk).update(source=introduce(sender, clean_text(report.scanner, 40), arrival.stage))
     if not same:
         if not first:
             choose_current([found.image])
@@ -278,16 +284,18 @@ def _identify(found: Resolved, image: ImageFacts, facts: Facts, before: Before) 
         # Its base, and whose base it is, follow after the report (`lineage.settle_lineage`).
         queue([found.image], LAYERS if described or found.merged else LineageWork.Spread.CLAIMS)
         before.relates = True
-    if before.placed and not found.created:
-        return bool(found.merged) or described
+    if before.placed and not found.created and not found.merged:
+        return described
     by_name = repositories(facts.references, facts.team, facts.is_demo)
     place(found.image, by_name.values(), facts.at)
     adopted = False
     if found.identified_by not in ("tag", "reference"):
         platform = "/".join(part for part in (facts.os, facts.architecture, facts.variant) if part)
-        for tag in facts.tags:
-            observe_tag(Sighting(by_name[tag.name], tag.tag, platform, found.image, facts.at))
+        sightings = [Sighting(by_name[tag.name], tag.tag, platform, found.image, facts.at) for tag in facts.tags]
+        left = {pk for seen in sightings if (pk := observe_tag(seen))}
         adopted = before.named and _adopt(found.image, facts.tags)
+        for pk in sorted(left):
+            rename(pk)
     rename(found.image)
     return bool(found.merged) or described or adopted
 
@@ -335,24 +343,25 @@ WITH gone AS (
 """
 INSERT = """
 INSERT INTO findings_scan (image_id, scanner, scanner_version, stage, outcome, error, scanned_at, received_at,
-    delivery, finding_set_id, package_set_id, inventory, checks_failed, identified_by, named,
+    delivery, finding_set_id, package_set_id, inventory, checks_failed, identified_by, named, source_id,
     is_current)
-SELECT %(image)s, %(scanner)s, %(version)s, %(stage)s, %(outcome)s, %(error)s, %(at)s, %(received)s,
+SELECT %(image)s, %(scanner)s::text, %(version)s, %(stage)s::text, %(outcome)s, %(error)s, %(at)s, %(received)s,
     %(delivery)s, %(finding_set)s, %(package_set)s, %(inventory)s, %(checks)s, %(identified_by)s, %(named)s,
+    (SELECT id FROM findings_source WHERE sender = %(sender)s AND scanner = %(scanner)s AND stage = %(stage)s),
     {current}
-RETURNING id
+RETURNING id, source_id
 """
 
 
-def _insert_same(row: dict[str, Any]) -> int:
+def _insert_same(row: dict[str, Any]) -> tuple[int, int | None]:
     """A re-scan that found the same: one statement. The new scan waits for the old one to step back."""
     with connection.cursor() as cursor:
         cursor.execute(SAME + INSERT.format(current="(SELECT count(*) FROM gone) >= 0"), row)
-        return int(cursor.fetchone()[0])
+        return cursor.fetchone()  # type: ignore[no-any-return]
 
 
-def _insert(row: dict[str, Any], current: bool) -> int:
+def _insert(row: dict[str, Any], current: bool) -> tuple[int, int | None]:
     """The first scan of its key is current as it comes; any other competes (`choose_current`)."""
     with connection.cursor() as cursor:
         cursor.execute(INSERT.format(current="true" if current else "false"), row)
-        return int(cursor.fetchone()[0])
+        return cursor.fetchone()  # type: ignore[no-any-return]

@@ -133,6 +133,8 @@ class Image(models.Model):
 
     # What its config and packages show, for filters (`governance.findings.traits`).
     traits = ArrayField(models.CharField(max_length=20), db_default=[], default=list)
+    # Every tag that ever pointed to it points to another now: nobody is expected to scan it again.
+    superseded = models.BooleanField(db_default=False, default=False)
 
     reference = models.CharField(max_length=400, blank=True)
     repository = models.ForeignKey(Repository, models.SET_NULL, null=True, related_name="images")

@@ -100,8 +100,11 @@ class Sighting:
     at: datetime
 
 
-def observe_tag(seen: Sighting) -> None:
-    """Write into the history that the tag pointed to the image then, in whatever order observations arrive."""
+def observe_tag(seen: Sighting) -> int | None:
+    """Write into the history that the tag pointed to the image then, in whatever order observations arrive.
+
+    Returns the image to which the tag does not point any more; the caller names it anew (`rename`).
+    """
     with connection.cursor() as cursor:
         cursor.execute(AROUND, asdict(seen))
         rows = [Stretch(*row) for row in cursor.fetchall()]
@@ -117,6 +120,9 @@ def observe_tag(seen: Sighting) -> None:
     else:
         _insert(seen, around, after)
         queue_bases_of([seen.image, *([around.image] if around else [])])
+        if around and around.until is None and around.last_seen <= seen.at:
+            return around.image
+    return None
 
 
 INSERT = """
@@ -145,7 +151,8 @@ UPDATE images_image image SET
     repository_id = coalesce(tag.repository, place.repository, image.repository_id),
     reference = coalesce(
         regexp_replace(coalesce(image.placeholder, tag.written, place.written), '^docker\.io/(library/)?', ''),
-        image.reference)
+        image.reference),
+    superseded = tag.until IS NOT NULL
 FROM (
     SELECT array_agg(DISTINCT repository.owner_id) FILTER (WHERE repository.owner_id IS NOT NULL) AS owners,
            (array_agg(repository.id ORDER BY placement.id))[1] AS repository,
@@ -154,7 +161,8 @@ FROM (
     JOIN images_registry registry ON registry.id = repository.registry_id
     WHERE placement.image_id = %(image)s
 ) place LEFT JOIN (
-    SELECT repository.id AS repository, registry.host || '/' || repository.name || ':' || tag.name AS written
+    SELECT repository.id AS repository, tag.until,
+           registry.host || '/' || repository.name || ':' || tag.name AS written
     FROM images_tag tag JOIN images_repository repository ON repository.id = tag.repository_id
     JOIN images_registry registry ON registry.id = repository.registry_id
     WHERE tag.image_id = %(image)s
@@ -165,7 +173,10 @@ WHERE image.id = %(image)s
 
 
 def rename(image: int) -> None:
-    """Recompute what lists show: the reference (newest tag that still holds), its repository, the owning teams."""
+    """Recompute what lists show: the reference (newest tag that still holds), its repository, the owning teams.
+
+    Superseded is an image whose tags have all moved on.
+    """
     with connection.cursor() as cursor:
         cursor.execute(RENAME, {"image": image})
 

@@ -32,7 +32,7 @@ class Place:
 
     @property
     def total(self) -> int:
-        """All images."""
+        """All images that are expected: those that a tag still names."""
         return self.fresh + self.stale + self.failed + self.never
 
     @property
@@ -86,15 +86,20 @@ class Figures:
 
 
 def figures(request: HttpRequest, images: QuerySet[Image]) -> Figures:
+    """What the start page shows."""
+    worst = images.filter(rank__gt=0).order_by("-rank", "-id").select_related("repository")[:5]
+    return Figures(**totals_of(request, images), worst=list(worst))
+
+
+def totals_of(request: HttpRequest, images: QuerySet[Image]) -> dict[str, Any]:
     """Count the images; a large fleet's totals are kept for a minute."""
     key = f"figures:{scope_key(request)}"
-    totals = cache.get(key)
+    totals: dict[str, Any] | None = cache.get(key)
     if totals is None:
         totals = count(images)
         if totals["images"] >= LARGE:
             cache.set(key, totals, KEPT_SECONDS)
-    worst = images.filter(rank__gt=0).order_by("-rank", "-id").select_related("repository")[:5]
-    return Figures(**totals, worst=list(worst))
+    return totals
 
 
 def count(images: QuerySet[Image]) -> dict[str, Any]:
@@ -105,7 +110,8 @@ def count(images: QuerySet[Image]) -> dict[str, Any]:
         parts[f"severity_{word}"] = Count("pk", filter=Q(**{f"{word}__gt": 0}))
     for stage, _ in STAGES:
         for state in ("fresh", "stale", "failed", "never"):
-            parts[f"{stage}_{state}"] = Count("pk", filter=place_filter(stage, state))
+            # Nobody scans again what no tag names any more.
+            parts[f"{stage}_{state}"] = Count("pk", filter=place_filter(stage, state) & Q(superseded=False))
     parts["eol"] = Count("pk", filter=Q(end_of_life=True))
     parts["unidentified"] = Count("pk", filter=Q(placeholder__isnull=False))
     parts["demo"] = Count("pk", filter=Q(is_demo=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import django_filters as filters
 from django.conf import settings
@@ -10,8 +11,11 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_filters.filterset import FilterSet
 
+from governance.accounts.permissions import viewer_of
 from governance.accounts.picker import team_ids
+from governance.findings.models import Source
 from governance.findings.search import search_images
+from governance.findings.sources import images_of_source
 from governance.findings.traits import WORDS as TRAIT_WORDS
 from governance.images.models import Image, Placement, Repository
 from governance.images.reference import parse_reference
@@ -19,6 +23,7 @@ from governance.web.widgets import YesNo, select
 
 STAGES = [("ci", "CI"), ("registry", "Registry"), ("runtime", "Runtime")]
 SEVERITIES = [("critical", "Critical"), ("high", "High"), ("medium", "Medium"), ("low", "Low"), ("unknown", "Unknown")]
+HEARD = [("in_time", "In time"), ("late", "Late"), ("failed", "Failed")]
 FRESHNESS = [("fresh", "fresh"), ("stale", "stale"), ("failed", "failed"), ("never", "never")]
 PLACES = [(f"{stage}-{state}", f"{name}: {word}") for stage, name in STAGES for state, word in FRESHNESS]
 # The rank of one critical finding and nothing else: all images with critical ones lie above it in the index.
@@ -35,6 +40,13 @@ def place_filter(stage: str, state: str) -> Q:
         "failed": failed,
         "never": Q(**{f"{at}__isnull": True}) & ~failed,
     }[state]
+
+
+def sources_in_sight(request: Any) -> QuerySet[Source]:
+    """The sources that may be picked; none where the API's document is made, which nobody asks for."""
+    if request is None:
+        return Source.objects.none()
+    return Source.objects.visible_to(viewer_of(request)).order_by("name", "scanner", "stage")
 
 
 class ImageFilterSet(FilterSet):
@@ -54,6 +66,15 @@ class ImageFilterSet(FilterSet):
         choices=PLACES, method="by_place", label="Last scan", empty_label="Any", widget=select()
     )
     exploited = filters.BooleanFilter(method="by_exploited", label="Known exploited", widget=YesNo())
+    current = filters.BooleanFilter(
+        field_name="superseded", exclude=True, label="Current (a tag names it)", widget=YesNo()
+    )
+    source = filters.ModelChoiceFilter(
+        queryset=sources_in_sight, method="by_source", label="Expected of", empty_label="Any source", widget=select()
+    )
+    heard = filters.ChoiceFilter(
+        choices=HEARD, method="by_heard", label="Last report", empty_label="Any", widget=select()
+    )
     fixable = filters.BooleanFilter(method="by_fixable", label="Fix known", widget=YesNo())
     trait = filters.ChoiceFilter(
         choices=list(TRAIT_WORDS.items()), method="by_trait", label="Trait", empty_label="Any", widget=select()
@@ -108,6 +129,14 @@ class ImageFilterSet(FilterSet):
     def by_trait(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
         """What configuration and package list show."""
         return images.filter(traits__contains=[value])
+
+    def by_source(self, images: QuerySet[Image], _: str, value: Source) -> QuerySet[Image]:
+        """What a source is expected to send again; whether it came in time is the next filter's."""
+        return images if self.form.cleaned_data.get("heard") else images_of_source(images, value, "")
+
+    def by_heard(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
+        """Expected images by how the report of their source stands, of any source if none is picked."""
+        return images_of_source(images, self.form.cleaned_data.get("source"), value)
 
     def by_fixable(self, images: QuerySet[Image], _: str, value: bool) -> QuerySet[Image]:
         """A newer version of a package is known to fix something."""

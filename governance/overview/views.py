@@ -13,13 +13,16 @@ from governance.accounts.permissions import viewer_of
 from governance.findings.fleet import current_scanners
 from governance.findings.views import images_in_scope
 from governance.images.models import Image
+from governance.overview.coverage import silent_sources
 from governance.overview.figures import figures
 from governance.overview.filters import ImageFilterSet
 from governance.web.keyset import Page
 from governance.web.views import ListPage, render_page
 
 # Filters that are folded away unless one of them is set.
-MORE = ("exploited", "fixable", "place", "trait", "eol", "identified", "demo")
+MORE = ("exploited", "fixable", "current", "heard", "place", "trait", "eol", "identified", "demo")
+# Silent sources that the start page names one by one.
+SHOWN = 3
 
 
 class Start(View):
@@ -28,7 +31,9 @@ class Start(View):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Numbers of the scope that was picked."""
         known = figures(request, images_in_scope(request))
-        return render_page(request, "overview/start.html", {"known": known})
+        silences = silent_sources(request)
+        context = {"known": known, "silences": silences[:SHOWN], "more_silences": len(silences) - SHOWN}
+        return render_page(request, "overview/start.html", context)
 
 
 class ImageList(ListPage):

@@ -20,6 +20,7 @@ PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "Sources",
         (
+            ("sources:source_list", "Coverage", "coverage"),
             ("scanning:delivery_list", "Deliveries", "inbox"),
             ("feeds:feed_list", "Feeds", "feed"),
             ("vex:statement_list", "VEX", "vex"),

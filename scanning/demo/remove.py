@@ -9,7 +9,7 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from governance.accounts.audit import audit
 from governance.accounts.models import Team
-from governance.findings.models import Scan
+from governance.findings.models import Scan, Source
 from governance.findings.state import choose_current, refresh
 from governance.images.models import Image, Registry, Repository
 from governance.images.names import rename
@@ -46,6 +46,7 @@ def remove() -> dict[str, int]:
     gone["teams"] = _free(Team.objects.filter(is_demo=True))
     gone["deliveries"] = Delivery.objects.filter(pk__in=traces.deliveries).delete()[1].get("scanning.Delivery", 0)
     gone |= catalogue.remove(traces.rows)
+    Source.objects.filter(is_demo=True).delete()
     if any(gone.values()):
         audit(None, "demo.remove", "the demo fleet", before=gone)
     return gone

@@ -80,7 +80,7 @@ def test_every_number_of_the_start_page_leads_to_exactly_its_rows(as_admin: Clie
 def test_the_places_count_what_is_unknown(as_admin: Client, team: Team) -> None:
     make_image(team=team)
     page = text_of(as_admin, "/")
-    assert "/images/?place=registry-never" in page
+    assert "/images/?current=true&amp;place=registry-never" in page
     assert "1 image" in text_of(as_admin, "/images/?place=registry-never")
     assert "No image matches" in text_of(as_admin, "/images/?place=registry-fresh")
 

@@ -148,6 +148,18 @@ def ago(value: datetime | None) -> str:
 
 
 @register.filter
+def lasting(value: datetime | timedelta | int | None) -> str:
+    """How long something lasts, in one unit: since a time, or so many seconds."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        value = timezone.now() - value
+    seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
+    unit, length = next((unit, length) for limit, unit, length in STEPS if seconds < limit)
+    return f"{seconds / length:.0f} {unit}"
+
+
+@register.filter
 def short(digest: str | None) -> str:
     """A digest cut in the middle: `sha256:3f2a1b…91c0`."""
     text = str(digest or "")

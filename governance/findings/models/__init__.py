@@ -1,4 +1,4 @@
-"""Packages, advisories, findings and sets of them, scans."""
+"""Packages, advisories, findings and sets of them; scans and who sends them are in `scan.py`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,29 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 from governance.findings import models_vex  # noqa: F401 (Django looks for models here)
-from governance.images.models import Image
+from governance.findings.models.scan import CheckResult, Remerge, Scan, Silence, Source
+
+__all__ = [
+    "Advisory",
+    "Alias",
+    "CheckResult",
+    "DistroLife",
+    "Enrichment",
+    "ExploitScore",
+    "Finding",
+    "FindingSet",
+    "FindingSplit",
+    "KnownExploited",
+    "Package",
+    "PackageSet",
+    "Regroup",
+    "Remerge",
+    "Reweigh",
+    "Scan",
+    "Silence",
+    "Source",
+    "Vulnerability",
+]
 
 
 class Vulnerability(models.Model):
@@ -247,72 +269,3 @@ class PackageSet(models.Model):
 
     class Meta:
         indexes = [GinIndex(fields=["packages"], name="packageset_packages")]
-
-
-class Scan(models.Model):
-    """One scanner's result for one image at one stage and time. It speaks only for its own key."""
-
-    class Stage(models.TextChoices):
-        """The three places where a scan is made."""
-
-        CI = "ci", "CI"
-        REGISTRY = "registry", "Registry"
-        RUNTIME = "runtime", "Runtime"
-
-    class Outcome(models.TextChoices):
-        """How it ended."""
-
-        ASSESSED = "assessed", "Assessed"
-        UNASSESSED = "unassessed", "Not assessed"
-        UNSUPPORTED = "unsupported", "System not supported"
-        FAILED = "failed", "Failed"
-
-    image = models.ForeignKey(Image, models.CASCADE, related_name="scans", db_index=False)
-    scanner = models.CharField(max_length=40)
-    scanner_version = models.CharField(max_length=60, blank=True)
-    stage = models.CharField(max_length=8, choices=Stage)
-    outcome = models.CharField(max_length=12, choices=Outcome)
-    error = models.CharField(max_length=500, blank=True)
-    scanned_at = models.DateTimeField()
-    received_at = models.DateTimeField()
-    # The delivery it came in; a number and no foreign key, because governance does not know scanning.
-    delivery = models.BigIntegerField(db_index=True)
-    finding_set = models.ForeignKey(FindingSet, models.PROTECT, related_name="scans")
-    package_set = models.ForeignKey(PackageSet, models.PROTECT, null=True, related_name="scans", db_index=False)
-    # Whether the package set is the image's whole package list, not only what was vulnerable.
-    inventory = models.BooleanField(default=False)
-    checks_failed = models.IntegerField(default=0)
-    # Which fact of the report led to the image: config, manifest, digest, tag, reference.
-    identified_by = models.CharField(max_length=10)
-    # `registry/repository:tag` where only that led to the image: looked at again when the tag's history grows.
-    named = models.CharField(max_length=400, blank=True)
-    is_current = models.BooleanField(default=False)
-
-    class Meta:
-        indexes = [
-            models.Index(fields=["image", "-scanned_at"], name="scan_history"),
-            models.Index(fields=["named"], name="scan_named", condition=~models.Q(named="")),
-        ]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["image", "scanner", "stage"], condition=models.Q(is_current=True), name="one_current_scan"
-            )
-        ]
-
-
-class Remerge(models.Model):
-    """An image whose scanners' findings have to be merged again, because alias groups grew or the order changed."""
-
-    image = models.OneToOneField(Image, models.CASCADE, related_name="+")
-
-
-class CheckResult(models.Model):
-    """A failed or warned configuration check, secret or licence of a scan; no vulnerability."""
-
-    scan = models.ForeignKey(Scan, models.CASCADE, related_name="checks")
-    kind = models.CharField(max_length=20)
-    check_id = models.CharField(max_length=200)
-    result = models.CharField(max_length=5)
-    title = models.CharField(max_length=512, blank=True)
-    severity = models.SmallIntegerField(default=0)
-    target = models.CharField(max_length=500, blank=True)
