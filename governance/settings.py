@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from governance.environment import database, env_bool, env_int, env_keys, env_list, env_secret
+from governance.findings.osv.ecosystems import ECOSYSTEMS, feed_addresses
 from governance.web.addresses import Allowed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -269,6 +270,13 @@ FEEDS = {
     ),
     "endoflife": os.environ.get("ENDOFLIFE_FEED", "https://endoflife.date/api/v1/products/full"),
 }
+# Ecosystems whose advisories in the OSV format are matched with package lists (`Debian, Alpine, PyPI`), and the address
+# or path of each one's file, with ECOSYSTEM for its name.
+OSV_ECOSYSTEMS = env_list("OSV_ECOSYSTEMS", "")
+OSV_FEED = os.environ.get("OSV_FEED", "https://osv-vulnerabilities.storage.googleapis.com/ECOSYSTEM/all.zip")
+if unknown := sorted(set(OSV_ECOSYSTEMS) - ECOSYSTEMS.keys()):
+    raise ImproperlyConfigured(f"OSV_ECOSYSTEMS: {', '.join(unknown)} is none of {', '.join(ECOSYSTEMS)}")
+FEEDS |= feed_addresses(OSV_ECOSYSTEMS, OSV_FEED)
 for name, source in FEEDS.items():
     if source != "off" and not source.startswith(("https://", "http://", "/")):
         raise ImproperlyConfigured(f"{name.upper()}_FEED must be an https address, an absolute path or off")

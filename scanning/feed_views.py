@@ -18,6 +18,9 @@ from django.views.decorators.http import require_GET, require_POST
 from governance.accounts.audit import audit
 from governance.accounts.models import User
 from governance.accounts.permissions import viewer_of
+from governance.findings.osv.ecosystems import feed_name
+from governance.findings.osv.models import OsvEcosystem
+from governance.findings.osv.rematch import waiting as unmatched
 from governance.findings.weigh import waiting
 from governance.web.views import render_page
 from scanning.feeds import FEEDS, Feed
@@ -43,6 +46,7 @@ class FeedRow:
     state: FeedState
     setting: str
     now: datetime
+    advice: OsvEcosystem | None = None
 
     @property
     def word(self) -> str:
@@ -72,11 +76,20 @@ class FeedRow:
 
 
 def rows() -> list[FeedRow]:
-    """Every feed, whether anything came of it yet or not."""
+    """Every feed, whether anything came of it yet or not; of those that nobody misses what is wanted or there."""
     known = {state.name: state for state in FeedState.objects.all()}
+    advice = {feed_name(row.name): row for row in OsvEcosystem.objects.all()}
     now = timezone.now()
     return [
-        FeedRow(feed, known.get(feed.NAME, FeedState(name=feed.NAME)), settings.FEEDS[feed.NAME], now) for feed in FEEDS
+        FeedRow(
+            feed,
+            known.get(feed.NAME, FeedState(name=feed.NAME)),
+            settings.FEEDS[feed.NAME],
+            now,
+            advice.get(feed.NAME),
+        )
+        for feed in FEEDS
+        if not feed.OPTIONAL or settings.FEEDS[feed.NAME] != "off" or feed.NAME in known.keys() & advice.keys()
     ]
 
 
@@ -84,7 +97,12 @@ def rows() -> list[FeedRow]:
 def feed_list(request: HttpRequest) -> HttpResponse:
     """What there is, and how much of it is still being carried on to the images."""
     viewer: Any = viewer_of(request)
-    context = {"rows": rows(), "waiting": waiting(), "may_fetch": isinstance(viewer, User) and viewer.is_admin}
+    context = {
+        "rows": rows(),
+        "waiting": waiting(),
+        "unmatched": unmatched(),
+        "may_fetch": isinstance(viewer, User) and viewer.is_admin,
+    }
     return render_page(request, "scanning/feed_list.html", context, "feeds")
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from django.conf import settings
 from django.db import Error, InterfaceError, OperationalError, connection, connections, transaction
 
+from governance.findings.osv.rematch import match_images
 from governance.findings.record import Arrival, reasons_of, record_report
 from governance.findings.report import ReportError, ScanReport
 from governance.findings.sources import DEMO
@@ -64,9 +65,9 @@ def process(held: Claim) -> None:
         return
     try:
         with heartbeat(held):
-            is_news = ingest(held)
+            is_news, waiting = ingest(held)
         if is_news:
-            follow_up(held)
+            follow_up(held, waiting)
         return
     except LostLease:
         LOG.warning("delivery %s was taken over by another worker", held.id)
@@ -77,9 +78,13 @@ def process(held: Claim) -> None:
     insist(ending)
 
 
-def follow_up(held: Claim) -> None:
-    """What the report taught about other images. It is done whatever happens here; a periodic task tries again."""
+def follow_up(held: Claim, waiting: list[int]) -> None:
+    """Match the packages of its images with advisories, then do what the report taught about other images.
+
+    The report is done whatever happens here; a periodic task tries again.
+    """
     try:
+        match_images(waiting)
         settle()
     except Error as error:
         LOG.warning("after delivery %s: %s, left to the periodic task", held.id, type(error).__name__)
@@ -124,10 +129,10 @@ def insist(write: Callable[[], None]) -> None:
             time.sleep(0.5)
 
 
-def ingest(held: Claim) -> bool:
+def ingest(held: Claim) -> tuple[bool, list[int]]:
     """Read outside the transaction; record and finish inside one, guarded by the lease.
 
-    True if something was found that may concern other images, too.
+    Returns whether it may concern other images, too, and its images that wait to be matched with advisories.
     """
     report = read(held)
     arrival = arrival_of(held)
@@ -139,7 +144,8 @@ def ingest(held: Claim) -> bool:
         record_benchmarks(report, arrival)
         reach("process.before_commit", arrival.reference)
     reach("process.after_commit", arrival.reference)
-    return stated or any(image.is_news for image in recorded)
+    is_news = stated or any(image.is_news for image in recorded)
+    return is_news, [image.image for image in recorded if image.waits]
 
 
 def read(held: Claim) -> ScanReport:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -18,9 +19,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from governance.findings import enrichment, life
+from governance.findings.osv import store as osv_store
 from governance.images.clean import clean_text
 from governance.web.outbound import Answer, Client, Limits, OutboundError
-from scanning.feeds import FEEDS, Feed, FeedError, Reading, find
+from scanning.feeds import FEEDS, Feed, FeedError, Reading, find, osv
 from scanning.models import FeedBody, FeedState
 
 LOG = logging.getLogger(__name__)
@@ -30,6 +32,12 @@ STORES: dict[str, Callable[[Reading], None]] = {
     "kev": lambda found: enrichment.store_exploits(found.rows, found.date, found.version),
     "endoflife": lambda found: life.store_lives(found.rows),
 }
+# The same for what is too much for one transaction: it carries on where it was when it is begun again.
+LOADS: dict[str, Callable[[Reading], object]] = {
+    feed.NAME: lambda found: osv_store.load(found.rows) for feed in osv.FEEDS
+}
+# Told that the copy in use is still the newest.
+CONFIRMS: dict[str, Callable[[], None]] = {feed.NAME: partial(osv_store.confirm, feed.ecosystem) for feed in osv.FEEDS}
 # After a failure: soon again, and not so soon that a server minds.
 RETRY = timedelta(minutes=30)
 # How long one look may take before another process takes over.
@@ -48,6 +56,11 @@ class Copy:
     last_modified: str = ""
 
 
+def wanted_feeds() -> list[Feed]:
+    """Without those that nobody misses where they are off."""
+    return [feed for feed in FEEDS if not feed.OPTIONAL or settings.FEEDS[feed.NAME] != "off"]
+
+
 def state_of(feed: Feed) -> FeedState:
     """Its row, made where there is none."""
     return FeedState.objects.get_or_create(name=feed.NAME)[0]
@@ -55,9 +68,10 @@ def state_of(feed: Feed) -> FeedState:
 
 def refresh_due() -> None:
     """Look after the feed that is due; one at a turn, because a slow server may take as long as a task may."""
-    for feed in FEEDS:
+    wanted = wanted_feeds()
+    for feed in wanted:
         start_with_built_in(feed)
-    due = [feed for feed in FEEDS if is_due(feed, state_of(feed))]
+    due = [feed for feed in wanted if is_due(feed, state_of(feed))]
     if due:
         refresh(min(due, key=lambda feed: (not state_of(feed).is_wanted, FEEDS.index(feed))))
 
@@ -90,6 +104,8 @@ def refresh(feed: Feed) -> str:
         if settings.FEEDS[feed.NAME] != "off":
             look(feed, rows.get())
             rows.update(checked_at=timezone.now())
+            if feed.NAME in CONFIRMS:
+                CONFIRMS[feed.NAME]()
     except (FeedError, OutboundError, OSError) as trouble:
         error = clean_text(str(trouble), 500)
     except DatabaseError as trouble:
@@ -153,8 +169,11 @@ def take(feed: Feed, copy: Copy, force: bool = False) -> int:
     found = feed.read(copy.body)
     if not force:
         check_against(feed, state, found)
+    if feed.NAME in LOADS:
+        LOADS[feed.NAME](found)
     with transaction.atomic():
-        STORES[feed.NAME](found)
+        if feed.NAME in STORES:
+            STORES[feed.NAME](found)
         state = FeedState.objects.select_for_update().get(pk=state.pk)
         state.source, state.etag, state.last_modified = copy.source[:500], copy.etag, copy.last_modified
         state.body_sha256, state.feed_date, state.version = digest, found.date, found.version

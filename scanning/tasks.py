@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from governance.findings import enrichment, life, split, state, weigh
+from governance.findings.osv import rematch as osv_rematch
 from scanning import deliveries, hearing, pool, refresh
 from scanning.slots import take_slot
 
@@ -50,3 +51,10 @@ def settle() -> None:
 def feeds() -> None:
     """Newer copies of the feeds whose time has come, or that somebody asked for."""
     refresh.refresh_due()
+
+
+@shared_task(ignore_result=True)
+def rematch() -> None:
+    """Images whose packages or advisories changed, for one turn."""
+    if take_slot("rematch", 30) and osv_rematch.work_off():
+        state.settle(most=1_000)

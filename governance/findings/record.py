@@ -11,7 +11,7 @@ import msgspec
 from django.db import connection
 
 from governance.findings.describe import describe, told_by
-from governance.findings.models import Scan
+from governance.findings.models import OSV, Scan
 from governance.findings.record_checks import store_checks
 from governance.findings.report import ImageFacts, ImageScan, Kind, Outcome, ScanReport
 from governance.findings.sets import Contents, contents, store_finding_set, store_package_set
@@ -59,11 +59,15 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One image of the report as it is now known. `is_news`: it may concern other images, too."""
+    """One image of the report as it is now known.
+
+    `is_news`: it may concern other images, too. `waits`: its packages wait to be matched with advisories.
+    """
 
     image: int
     scan: int
     is_news: bool
+    waits: bool = False
 
 
 def record_report(report: ScanReport, arrival: Arrival) -> list[Recorded]:
@@ -144,7 +148,8 @@ def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival)
         # What a digest names is locked already.
         lock_images([found.image])
     details = contents(scan.matches, scan.suppressed, scan.packages, scan.image.diff_ids)
-    before = _before(found.image, (report.scanner, arrival.stage, scan.image), details, facts)
+    scanner = scanner_of(report)
+    before = _before(found.image, (scanner, arrival.stage, scan.image), details, facts)
     if facts.team is not None and before.owners and facts.team not in before.owners:
         _claim(facts)
     moved = _identify(found, scan.image, facts, before)
@@ -152,7 +157,7 @@ def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival)
     package_set = before.package_set or (store_package_set(details) if details.places else None)
     row = {
         "image": found.image,
-        "scanner": clean_text(report.scanner, 40),
+        "scanner": scanner,
         "version": clean_text(report.scanner_version, 60),
         "stage": arrival.stage,
         "outcome": scan.outcome,
@@ -174,15 +179,23 @@ def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival)
     pk, source = _insert_same(row) if same else _insert(row, current=first)
     if source is None:
         sender = Sender(arrival.sender, arrival.token, arrival.is_demo)
-        Scan.objects.filter(pk=pk).update(source=introduce(sender, clean_text(report.scanner, 40), arrival.stage))
+        Scan.objects.filter(pk=pk).update(source=introduce(sender, scanner, arrival.stage))
+    waits = False
     if not same:
         if not first:
             choose_current([found.image])
-        refresh([found.image])
+        waits = refresh([found.image])
     elif before.relates or found.learned:
         image_was_named(found.image, facts)
     store_checks(pk, scan)
-    return Recorded(found.image, pk, not same or before.finding_set is None or before.relates or found.learned)
+    is_news = not same or before.finding_set is None or before.relates or found.learned
+    return Recorded(found.image, pk, is_news, waits)
+
+
+def scanner_of(report: ScanReport) -> str:
+    """The scanner's name. Nobody speaks in the name of our own matching."""
+    name = clean_text(report.scanner, 40)
+    return f"{name} (report)" if name == OSV else name
 
 
 def _claim(facts: Facts) -> None:
@@ -251,7 +264,7 @@ def _before(image: int, key: tuple[str, str, ImageFacts], details: Contents, fac
             BEFORE,
             {
                 "image": image,
-                "scanner": clean_text(scanner, 40),
+                "scanner": scanner,
                 "stage": stage,
                 "findings": details.finding_hash,
                 "packages": details.package_hash,

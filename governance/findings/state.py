@@ -12,12 +12,12 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from governance.findings.models import Remerge, Scan
+from governance.findings.models import OSV, Remerge, Scan
 from governance.findings.sets import RANK, recount_groups
 from governance.findings.split import settle_splits
 from governance.findings.vex_apply import DUE, apply_all_again, effective_set, settle_vex
 from governance.findings.weigh import settle_weights, weigh
-from governance.findings.witnesses import Testimony, union_set
+from governance.findings.witnesses import Testimony, preference, union_set
 from governance.images import reach
 from governance.images.lineage import settle_lineage
 
@@ -73,7 +73,14 @@ STATE = """CASE
     WHEN fact.fresh_until < now() THEN 'stale'
     WHEN cardinality(s.suppressed) > 0 THEN 'suppressed'
     ELSE 'clean' END"""
+# A package list is matched again whenever an advisory changes: what `osv` says is as fresh as the advisories are.
+OLDEST_ADVICE = "SELECT min(loaded_at) FROM findings_osvecosystem WHERE generation > 0"
+# Where advisories are loaded, the image waits to be matched with them (`osv.rematch`).
 APPLY = f"""
+WITH waiting AS (
+    INSERT INTO findings_rematch (image) SELECT %(image)s
+    WHERE %(rematch)s AND EXISTS (SELECT FROM findings_osvecosystem WHERE generation > 0) RETURNING image
+)
 UPDATE images_image image SET
     finding_set_id = fact.finding_set, package_set_id = fact.package_set, failed_stages = fact.failed::varchar[],
     ci_at = fact.ci_at, registry_at = fact.registry_at, runtime_at = fact.runtime_at,
@@ -85,9 +92,11 @@ UPDATE images_image image SET
 FROM (SELECT %(image)s::bigint AS image, %(finding_set)s::bigint AS finding_set, %(package_set)s::bigint AS package_set,
              %(failed)s::text[] AS failed, %(ci)s::timestamptz AS ci_at, %(registry)s::timestamptz AS registry_at,
              %(runtime)s::timestamptz AS runtime_at, %(unsupported)s::boolean AS unsupported,
-             %(fresh_until)s::timestamptz AS fresh_until) fact
+             greatest(%(fresh_until)s::timestamptz, ({OLDEST_ADVICE}) + make_interval(days => %(matched_days)s::int))
+             AS fresh_until) fact
 LEFT JOIN findings_findingset s ON s.id = fact.finding_set
 WHERE image.id = fact.image
+RETURNING EXISTS (SELECT FROM waiting)
 """
 RESPLIT = """
 INSERT INTO images_splitwork (image_id)
@@ -97,40 +106,62 @@ ON CONFLICT DO NOTHING
 """
 
 
-def refresh(images: Iterable[int]) -> None:
-    """Recompute counters, state, last scans per stage and the merged sets of these images."""
+def refresh(images: Iterable[int], *, rematch: bool = True) -> bool:
+    """Recompute counters, state, last scans per stage and the merged sets of these images.
+
+    True if they wait to be matched with advisories now, unless `rematch` says that this is already done.
+    """
     ids = sorted(set(images))
+    if not ids:
+        return False
     rows: dict[int, list[tuple]] = defaultdict(list)  # type: ignore[type-arg]
+    unions: dict[tuple[tuple[str, int], ...], int | None] = {}
+    waiting = False
     with connection.cursor() as cursor:
         cursor.execute(SCANS, [ids])
         for row in cursor.fetchall():
             rows[row[0]].append(row[1:])
         for image in ids:
-            cursor.execute(APPLY, _summary(image, rows[image]))
+            cursor.execute(APPLY, {**_summary(image, rows[image], unions), "rematch": rematch})
+            waiting |= cursor.fetchone() == (True,)
         # What the image has of its base, and what is built on it has of the image, follows (`split.settle_splits`).
         cursor.execute(RESPLIT, [ids, ids])
     weigh(ids)
+    return waiting
 
 
-def _summary(image: int, scans: list[tuple]) -> dict[str, Any]:  # type: ignore[type-arg]
-    """What the rows of one image come to."""
+def _summary(
+    image: int,
+    scans: list[tuple],  # type: ignore[type-arg]
+    unions: dict[tuple[tuple[str, int], ...], int | None],
+) -> dict[str, Any]:
+    """What the rows of one image come to. `unions` remembers sets merged before: many images share theirs."""
     last: dict[str, datetime] = {}
     failed: set[str] = set()
     unsupported = False
     fresh: list[datetime] = []
+    matched_days: int | None = None
     testimonies: list[Testimony] = []
     packages: list[tuple[bool, datetime, int]] = []
     for scanner, stage, outcome, at, finding_set, package_set, inventory, is_current, age, _ in scans:
-        last[stage] = max(at, last.get(stage, at))
+        if scanner != OSV:
+            # Matching looks at a package list, not at the image.
+            last[stage] = max(at, last.get(stage, at))
         if age == 1 and outcome == Scan.Outcome.FAILED:
             failed.add(stage)
         if is_current and outcome == Scan.Outcome.ASSESSED:
-            fresh.append(at + timedelta(days=settings.STALE_DAYS_AT[stage]))
+            days = settings.STALE_DAYS_AT[stage]
+            matched_days = days if scanner == OSV else matched_days
+            fresh += [at + timedelta(days=days)] if scanner != OSV else []
             testimonies.append(Testimony(scanner, stage, at, finding_set))
         unsupported |= age == 1 and outcome == Scan.Outcome.UNSUPPORTED
-        if is_current and package_set:
+        if package_set and scanner != OSV and (is_current or inventory):
+            # A later scan that lists less takes nothing back: an image's content does not change.
             packages.append((inventory, at, package_set))
-    merged = union_set(testimonies)
+    said = tuple((one.scanner, one.finding_set) for one in sorted(testimonies, key=preference))
+    if said not in unions:
+        unions[said] = union_set(testimonies)
+    merged = unions[said]
     return {
         "image": image,
         "finding_set": effective_set(image, merged) if scans and scans[0][-1] else merged,
@@ -141,6 +172,7 @@ def _summary(image: int, scans: list[tuple]) -> dict[str, Any]:  # type: ignore[
         "runtime": last.get("runtime"),
         "unsupported": unsupported,
         "fresh_until": max(fresh, default=None),
+        "matched_days": matched_days,
     }
 
 
@@ -198,7 +230,7 @@ def settle_merges(most: int = 1_000) -> int:
                 break
             # A report on this image at the same time would otherwise be lost from its counters, or this merge.
             cursor.execute("SELECT FROM images_image WHERE id = %s FOR NO KEY UPDATE", row)
-            refresh([row[0]])
+            refresh([row[0]], rematch=False)
         done += 1
     return done
 
@@ -224,7 +256,8 @@ BY_CLOCK = f"""
 SELECT image.id, {STATE} AS state
 FROM images_image image JOIN findings_findingset s ON s.id = image.finding_set_id
 CROSS JOIN LATERAL (SELECT image.failed_stages AS failed, false AS unsupported, (
-    SELECT max(scan.scanned_at + make_interval(days => (%(days)s::jsonb ->> scan.stage)::int))
+    SELECT max(CASE WHEN scan.scanner = '{OSV}' THEN ({OLDEST_ADVICE}) ELSE scan.scanned_at END
+               + make_interval(days => (%(days)s::jsonb ->> scan.stage)::int))
     FROM findings_scan scan WHERE scan.image_id = image.id AND scan.is_current AND scan.outcome = 'assessed'
 ) AS fresh_until) fact
 WHERE image.state IN ('clean', 'suppressed', 'stale', 'failed', 'end_of_life')

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import IO, Protocol
 
-from scanning.feeds import endoflife, epss, kev
+from scanning.feeds import endoflife, epss, kev, osv
 from scanning.feeds.reading import FeedError, Reading
 
 __all__ = ["FEEDS", "Feed", "FeedError", "Reading", "find"]
@@ -29,12 +29,14 @@ class Feed(Protocol):
     BUILT_IN: Path | None
     # The copy is kept in the database, to be read again.
     KEEP: bool
+    # Nobody misses it where it is off.
+    OPTIONAL: bool
 
     def read(self, body: IO[bytes]) -> Reading:
         """Read all of a copy (a seekable file); FeedError where any of it is not as it should be."""
 
 
-FEEDS: tuple[Feed, ...] = (epss, kev, endoflife)
+FEEDS: tuple[Feed, ...] = (epss, kev, endoflife, *osv.FEEDS)
 
 
 def find(name: str) -> Feed:

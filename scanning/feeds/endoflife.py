@@ -24,6 +24,7 @@ EVERY, STALE = timedelta(hours=24), timedelta(days=60)
 LIMIT, SHRINK = 64 * 2**20, 20
 BUILT_IN: Path | None = Path(__file__).with_suffix(".json")
 KEEP = False
+OPTIONAL = False
 
 # Product there to distribution here (the ID of os-release). Where two say the same release, the first one holds.
 PRODUCTS = {

@@ -22,6 +22,7 @@ EVERY, STALE = timedelta(hours=6), timedelta(days=3)
 LIMIT, SHRINK = 64 * 2**20, 10
 BUILT_IN: Path | None = None
 KEEP = True
+OPTIONAL = False
 
 TEXT_LIMIT = 256 * 2**20
 COLUMNS = "cve,epss,percentile"

@@ -22,6 +22,7 @@ EVERY, STALE = timedelta(hours=2), timedelta(days=30)
 LIMIT, SHRINK = 32 * 2**20, 10
 BUILT_IN: Path | None = None
 KEEP = True
+OPTIONAL = False
 
 
 class Entry(msgspec.Struct, rename="camel"):

@@ -23,9 +23,9 @@ class FeedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a copy says: its rows (values that `refresh.STORES` takes), its own date, the version of its model."""
+    """What a copy says: its rows (what `refresh.STORES` takes, and a length), its own date, its model's version."""
 
-    rows: Sequence[Any]
+    rows: Any
     date: datetime | None = None
     version: str = ""
 

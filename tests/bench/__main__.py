@@ -16,7 +16,7 @@ from governance.local.instance import ROOT
 from tests.bench import budgets, stack, users
 from tests.bench.ground import Ground, ground, part
 
-PARTS = ("cost", "large", "stack", "fleet")
+PARTS = ("cost", "large", "stack", "rematch", "fleet")
 
 
 def arguments() -> argparse.Namespace:
@@ -47,6 +47,9 @@ def measure(chosen: argparse.Namespace, services: Ground) -> dict[str, Any]:
     if "stack" in chosen.only:
         say(f"reports through everything, {3 + 2 * chosen.seconds:.0f} s and their processing …")
         figures["stack"] = stack.measure(services, chosen.seconds)
+    if "rematch" in chosen.only:
+        say("advisories and package lists …")
+        figures["rematch"] = part(services.fresh("rematch"), "rematch", 300, 5_000)
     if "fleet" in chosen.only:
         say(f"a fleet of {chosen.images:,} images and its pages …")
         environment = services.fresh("fleet")

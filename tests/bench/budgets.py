@@ -49,6 +49,7 @@ def lines_of(figures: dict[str, Any]) -> list[Line]:
         ("cost", cost),
         ("large", large),
         ("stack", stack),
+        ("rematch", rematch),
         ("fleet", fleet),
     )
     return [line for name, lines in parts if name in figures for line in lines(figures[name])]
@@ -106,6 +107,16 @@ def stack(found: dict[str, Any]) -> Iterator[Line]:
     yield Line("idle memory of web, worker and beat (PSS)", sum(idle.values()), 400, "MB", note=note)
     note = ", ".join(f"{name} {size:.0f}" for name, size in busy.items())
     yield Line("the same after the load", sum(busy.values()), None, "MB", note=note)
+
+
+def rematch(found: dict[str, Any]) -> Iterator[Line]:
+    """Package lists and advisories."""
+    of = f"{found['advisories']:,} advisories, {found['images']:,} images with {found['matched']:,} lists"
+    note = f"{found['osvaffected']:,} rows of affected packages"
+    yield Line("read and store all advisories", found["first_read"] + found["first_store"], None, "s", note=note)
+    yield Line("match all package lists", found["first_match"], None, "s", note=of)
+    yield Line("store a day's changes and match again", found["day_store"] + found["day_match"], None, "s", note=of)
+    yield Line("look at all images where nothing changed", found["nothing_changed"], None, "s")
 
 
 def fleet(found: dict[str, Any]) -> Iterator[Line]:

@@ -79,6 +79,10 @@ class Silence(models.Model):
         ]
 
 
+# The witness that matches package lists with advisories (`osv.rematch`); no report speaks in its name.
+OSV = "osv"
+
+
 class Scan(models.Model):
     """One scanner's result for one image at one stage and time. It speaks only for its own key."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
@@ -10,15 +11,17 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from governance.findings.enrichment import look_again
+from governance.findings.osv.rematch import work_off
+from governance.findings.state import settle
 from governance.findings.weigh import settle_weights
 from scanning.feeds import FEEDS, Feed, FeedError, find
-from scanning.refresh import refresh, start_with_built_in, state_of, take_file
+from scanning.refresh import refresh, start_with_built_in, state_of, take_file, wanted_feeds
 
 
 class Command(BaseCommand):
     """One line per feed; exit code 1 if any could not be read."""
 
-    help = "Fetch feeds (EPSS, known exploited, end of life) now, or take one from a file"
+    help = "Fetch feeds (EPSS, known exploited, end of life, OSV) now, or take one from a file"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """All feeds, one, or one from a file."""
@@ -29,7 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Feeds change counters; what stands in line because of it is done here, too."""
-        chosen = [find(options["name"])] if options["name"] else list(FEEDS)
+        chosen = [find(options["name"])] if options["name"] else wanted_feeds()
         if options["file"] and not options["name"]:
             raise CommandError("Say which feed the file is of: manage.py feeds NAME --file PATH")
         for feed in chosen:
@@ -37,6 +40,9 @@ class Command(BaseCommand):
         if options["built_in"]:
             return
         failed = [feed for feed in chosen if not self.one(feed, options["file"], options["force"])]
+        if matched := work_off(math.inf):
+            self.stdout.write(f"matched with advisories: {matched} images")
+        settle(sys.maxsize)
         settle_weights(sys.maxsize)
         look_again()
         if failed:
