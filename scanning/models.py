@@ -1,4 +1,4 @@
-"""What came, as it came (delivery and body), what has to go out (outbox), what ran when (schedule slot)."""
+"""What came, as it came (delivery and body), what goes out (outbox), what ran when (schedule slot), where we look."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from django.db.models.functions import Now
 
 from governance.accounts.models import Team, Token, User
 from governance.accounts.scope import Viewer, teams_of
+from governance.images.models import Registry, Repository
+from governance.web.fields import DigestField
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
@@ -185,3 +187,116 @@ class FeedBody(models.Model):
 
     state = models.OneToOneField(FeedState, models.CASCADE, primary_key=True, related_name="body")
     data = models.BinaryField()
+
+
+class ConnectionQuerySet(models.QuerySet["Connection"]):
+    """Connections by who may see them."""
+
+    def visible_to(self, viewer: Viewer) -> ConnectionQuerySet:
+        """They list everybody's repositories: only for those who see everything."""
+        return self if teams_of(viewer) is None else self.none()
+
+
+class Connection(models.Model):
+    """How an image registry is read: where it is, how one signs in, what of it, how often; and how that goes."""
+
+    registry = models.OneToOneField(Registry, models.PROTECT, related_name="connection")
+    # A name of `scanning.registries.ADAPTERS`.
+    kind = models.CharField(max_length=20)
+    base_url = models.CharField(max_length=300)
+    # The product's own API, and who hands out tokens, where these are other hosts.
+    api_url = models.CharField(max_length=300, blank=True)
+    token_server = models.CharField(max_length=260, blank=True)
+    namespace = models.CharField(max_length=200, blank=True)
+    username = models.CharField(max_length=200, blank=True)
+    # Sealed (`governance.web.vault`), bound to this row and `base_url`; never shown again.
+    secret = models.BinaryField(null=True)
+    secret_changed_at = models.DateTimeField(null=True)
+    # Certificates (PEM) of authorities that sign this registry's.
+    ca = models.TextField(blank=True)
+    # Plain http: passwords and images can be read and changed on the way.
+    is_insecure = models.BooleanField(default=False)
+    # Globs, one a line; `!` before one leaves out. Nothing: all.
+    repositories = models.TextField(blank=True)
+    tags = models.TextField(blank=True)
+    # Whose the repositories are that are found here first.
+    team = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True, related_name="+")
+    every_minutes = models.PositiveIntegerField(default=60)
+    is_enabled = models.BooleanField(default=True)
+
+    next_at = models.DateTimeField(db_default=Now())
+    lease_owner = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    # Too many requests: nobody asks the host before.
+    paused_until = models.DateTimeField(null=True)
+    tried_at = models.DateTimeField(null=True)
+    # The last list of its repositories, and whether that was the whole one.
+    listed_at = models.DateTimeField(null=True)
+    is_whole = models.BooleanField(default=False)
+    error = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = ConnectionQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.registry.host
+
+
+class RepositoryCrawl(models.Model):
+    """A repository of a connection: how far its crawl is, and how the last one ended."""
+
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="crawls")
+    name = models.CharField(max_length=255)
+    # Once an image was found in it.
+    repository = models.ForeignKey(Repository, models.SET_NULL, null=True, related_name="crawls")
+
+    next_at = models.DateTimeField(db_default=Now())
+    lease_owner = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    # The pass that is under way: since when, and the last tag that is done (they are taken in the order of names).
+    started_at = models.DateTimeField(null=True)
+    watermark = models.CharField(max_length=128, blank=True, db_default="", default="")
+    tags_done = models.IntegerField(db_default=0, default=0)
+    tags_total = models.IntegerField(db_default=0, default=0)
+    # Tags that could not be read in the pass that ended last.
+    unread = models.IntegerField(db_default=0, default=0)
+
+    success_at = models.DateTimeField(null=True)
+    failures = models.SmallIntegerField(db_default=0, default=0)
+    error = models.CharField(max_length=500, blank=True, db_default="", default="")
+    # Since when the registry no longer lists it; since when it is not there either.
+    unlisted_at = models.DateTimeField(null=True)
+    gone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "name"], name="one_crawl")]
+        indexes = [models.Index(fields=["next_at"], name="crawl_due")]
+
+    def __str__(self) -> str:
+        return f"{self.connection.registry.host}/{self.name}"
+
+
+class TagMark(models.Model):
+    """What a tag pointed to when a crawl looked last: as long as its digest stays, nothing is fetched."""
+
+    class Kind(models.TextChoices):
+        """What the tag names."""
+
+        IMAGE = "image", "Image"
+        INDEX = "index", "Index of images"
+        ARTIFACT = "artifact", "No image"
+        ATTACHED = "attached", "Attached to an image"
+        SCHEMA_1 = "schema1", "Image in Docker's first format"
+        UNREAD = "unread", "Could not be read"
+
+    crawl = models.ForeignKey(RepositoryCrawl, models.CASCADE, related_name="marks", db_index=False)
+    name = models.CharField(max_length=128)
+    digest = DigestField(max_length=65, null=True)
+    kind = models.CharField(max_length=10, choices=Kind)
+    seen_at = models.DateTimeField()
+    # When it was asked last what is attached.
+    attached_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=300, blank=True, db_default="", default="")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["crawl", "name"], name="one_tag_mark")]

@@ -265,6 +265,9 @@ class Placement(models.Model):
     image = models.ForeignKey(Image, models.CASCADE, related_name="placements", db_index=False)
     repository = models.ForeignKey(Repository, models.CASCADE, related_name="placements")
     first_seen = models.DateTimeField()
+    # When a crawl of the registry saw it there last, and since when it is not there any more.
+    last_seen = models.DateTimeField(null=True)
+    gone_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["image", "repository"], name="one_placement")]
@@ -299,6 +302,9 @@ class Event(models.Model):
         MERGED = "merged", "Two records proved to be one image"
         CORRECTED = "corrected", "Identity corrected"
         OWNED = "owned", "Owner changed"
+        REPOINTED = "repointed", "Tag points to another image"
+        VANISHED = "vanished", "Tag is no longer there"
+        GONE = "gone", "No longer in the registry"
         BASED = "based", "Base stated by a person"
 
     image = models.ForeignKey(Image, models.CASCADE, related_name="events")

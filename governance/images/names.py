@@ -110,15 +110,17 @@ def observe_tag(seen: Sighting) -> int | None:
         rows = [Stretch(*row) for row in cursor.fetchall()]
     around = next((row for row in rows if row.since <= seen.at), None)
     after = next((row for row in rows if row.since > seen.at), None)
-    if around and around.image == seen.image:
+    # Where the tag had moved on or vanished before, what held last says nothing of this moment.
+    ended = around is not None and around.until is not None and around.until <= seen.at
+    if around and around.image == seen.image and not ended:
         Tag.objects.filter(pk=around.id, last_seen__lt=seen.at).update(last_seen=seen.at)
     elif after and after.image == seen.image and not (around and around.last_seen > seen.at):
         Tag.objects.filter(pk=after.id).update(since=seen.at)
-        if around:
+        if around and not ended:
             Tag.objects.filter(pk=around.id).update(until=seen.at)
             queue_bases_of([around.image])
     else:
-        _insert(seen, around, after)
+        _insert(seen, None if ended else around, after)
         queue_bases_of([seen.image, *([around.image] if around else [])])
         if around and around.until is None and around.last_seen <= seen.at:
             return around.image

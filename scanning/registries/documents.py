@@ -1,4 +1,4 @@
-"""Reading manifests, indexes and image configurations (image-spec 1.1; Docker schema 2, schema 1 only recognised)."""
+"""Reading manifests and indexes (image-spec 1.1; Docker schema 2, schema 1 is only recognised)."""
 
 from __future__ import annotations
 
@@ -25,20 +25,7 @@ class Wire(msgspec.Struct, rename="camel"):
     annotations: Mapping[str, str] | None = None
 
 
-class Runtime(msgspec.Struct):
-    """`config` of an image configuration, as far as it is read."""
-
-    labels: dict[str, str] | None = msgspec.field(default=None, name="Labels")
-
-
-class Settings(msgspec.Struct):
-    """An image configuration: what `scanning.parsers.image_config` does not know of it."""
-
-    config: Runtime | None = None
-
-
 WIRE = msgspec.json.Decoder(Wire)
-SETTINGS = msgspec.json.Decoder(Settings)
 
 
 def read_document(body: bytes, content_type: str) -> Document:
@@ -72,12 +59,3 @@ def read_document(body: bytes, content_type: str) -> Document:
         artifact_type=wire.artifact_type or wire.config.media_type,
         annotations=notes,
     )
-
-
-def labels_of(config: bytes) -> dict[str, str]:
-    """The labels of an image configuration; none where they cannot be read."""
-    try:
-        settings = SETTINGS.decode(config)
-    except (msgspec.DecodeError, RecursionError):
-        return {}
-    return (settings.config and settings.config.labels) or {}
