@@ -11,6 +11,9 @@ from django.db.models.functions import Now
 
 from governance.accounts.models import Team
 from governance.accounts.scope import Viewer, teams_of
+from governance.images.models_work import LineageWork as LineageWork
+from governance.images.models_work import ReachWork as ReachWork
+from governance.images.models_work import SplitWork as SplitWork
 from governance.web.fields import DigestField
 
 if TYPE_CHECKING:
@@ -363,26 +366,6 @@ class BaseEdge(models.Model):
         ]
 
 
-class LineageWork(models.Model):
-    """An image whose base has to be found anew, and whose arrival may concern others."""
-
-    class Spread(models.IntegerChoices):
-        """Whom else it concerns."""
-
-        NOBODY = 0, "Itself alone"
-        CLAIMS = 1, "Images that are said to be built on it"
-        LAYERS = 2, "Those, and every image on its layers"
-
-    image = models.OneToOneField(Image, models.CASCADE, related_name="+")
-    spread = models.SmallIntegerField(choices=Spread, default=Spread.NOBODY)
-
-
-class SplitWork(models.Model):
-    """An image whose findings have to be split anew into inherited and own ones."""
-
-    image = models.OneToOneField(Image, models.CASCADE, related_name="+")
-
-
 class BaseReach(models.Model):
     """How many images of one repository are built on an image, at any depth."""
 
@@ -393,11 +376,3 @@ class BaseReach(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["base", "repository"], name="one_reach", nulls_distinct=False)]
-
-
-class ReachWork(models.Model):
-    """An image of which has to be counted anew what is built on it; the more that is, the less often."""
-
-    image = models.OneToOneField(Image, models.CASCADE, related_name="+")
-    due = models.DateTimeField(db_index=True)
-    asked = models.IntegerField(default=1)

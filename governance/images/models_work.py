@@ -1,0 +1,33 @@
+"""Queues: images of which something has to be found or counted anew."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class LineageWork(models.Model):
+    """An image whose base has to be found anew, and whose arrival may concern others."""
+
+    class Spread(models.IntegerChoices):
+        """Whom else it concerns."""
+
+        NOBODY = 0, "Itself alone"
+        CLAIMS = 1, "Images that are said to be built on it"
+        LAYERS = 2, "Those, and every image on its layers"
+
+    image = models.OneToOneField("images.Image", models.CASCADE, related_name="+")
+    spread = models.SmallIntegerField(choices=Spread, default=Spread.NOBODY)
+
+
+class SplitWork(models.Model):
+    """An image whose findings have to be split anew into inherited and own ones."""
+
+    image = models.OneToOneField("images.Image", models.CASCADE, related_name="+")
+
+
+class ReachWork(models.Model):
+    """An image of which has to be counted anew what is built on it; the more that is, the less often."""
+
+    image = models.OneToOneField("images.Image", models.CASCADE, related_name="+")
+    due = models.DateTimeField(db_index=True)
+    asked = models.IntegerField(default=1)
