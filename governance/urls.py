@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("governance.accounts.urls")),
     path("", include("governance.overview.urls")),
     path("images/", include("governance.overview.image_urls")),
+    path("bases/", include("governance.overview.base_urls")),
     path("teams/", include("governance.overview.team_urls")),
     path("sources/", include("governance.overview.source_urls")),
     path("vulnerabilities/", include("governance.findings.urls")),

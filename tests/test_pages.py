@@ -63,7 +63,9 @@ NOT_PEOPLE = {"viewer": 403, "stranger": 403}
 CHANGES_PEOPLE = page(auditor=403, admin=302, **NOT_PEOPLE)
 # The stranger does not even see the team; who sees it may not change it.
 CHANGES_TEAM = page(viewer=403, stranger=404, auditor=403, admin=302)
-TABS = ("findings", "packages", "layers", "scans", "timeline", "checks")
+TABS = ("findings", "packages", "layers", "work", "rebuild", "scans", "timeline", "checks")
+# The team's mate only views; its editors may.
+STATES_BASE = {"viewer": 403, "stranger": 404, "auditor": 403}
 
 ROWS: dict[str, list[Row]] = {
     "healthz": [Row(everyone(200))],
@@ -113,6 +115,13 @@ ROWS: dict[str, list[Row]] = {
     "images:image_list": [Row(page())],
     "images:image_detail": [Row(OWN_PAGE, named="image")],
     **{f"images:image_{tab}": [Row(OWN_PAGE, named="image")] for tab in TABS},
+    "images:image_lineage": [
+        Row(OWN_PAGE, named="image"),
+        Row(page(admin=302, **STATES_BASE), "post", "image", {"base": "scratch", "reason": "static"}),
+    ],
+    "bases:base_list": [Row(page())],
+    "bases:unknown": [Row(page())],
+    "bases:compare": [Row(page())],
     "findings:vulnerability_list": [Row(page())],
     # A vulnerability that none of one's images has is not one's to see: it would tell what others run.
     "findings:vulnerability_detail": [Row(OWN_PAGE, named="vulnerability")],
@@ -154,6 +163,17 @@ ROWS: dict[str, list[Row]] = {
     "api:image-detail": [Row(OWN_API, named="image")],
     "api:image-findings": [Row(OWN_API, named="image")],
     "api:image-scans": [Row(OWN_API, named="image")],
+    "api:image-lineage": [Row(OWN_API, named="image")],
+    "api:image-work": [Row(OWN_API, named="image")],
+    "api:image-base": [
+        Row(
+            api((), **STATES_BASE) | {"admin token": 200},
+            "post",
+            "image",
+            {"base": "scratch", "reason": "static"},
+        ),
+        Row(api((), **STATES_BASE, admin=204) | {"admin token": 204}, "delete", "image"),
+    ],
     "api:image-timeline": [Row(OWN_API, named="image")],
     "api:vulnerability-list": [Row(api(READERS))],
     "api:vulnerability-detail": [Row(OWN_API, named="vulnerability")],

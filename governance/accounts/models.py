@@ -51,9 +51,14 @@ class User(AbstractBaseUser):
         return self.is_active and self.role == self.Role.ADMIN
 
     @cached_property
+    def team_names(self) -> dict[int, str]:
+        """{id: name} of the teams this person belongs to, by name; looked up once a request."""
+        return dict(self.teams.order_by("name").values_list("pk", "name"))
+
+    @property
     def team_ids(self) -> set[int]:
-        """Ids of the teams this person belongs to; looked up once a request."""
-        return set(self.teams.values_list("pk", flat=True))
+        """Ids of the teams this person belongs to."""
+        return set(self.team_names)
 
     @property
     def sees_everything(self) -> bool:

@@ -41,16 +41,27 @@ def administers(viewer: Viewer | None, team: Team | None = None) -> bool:
     return Membership.objects.filter(user=viewer, team=team, role=Membership.Role.ADMIN).exists()
 
 
-def edits(viewer: Viewer | None, teams: Collection[int]) -> bool:
-    """May `viewer` decide about something that these teams own? Administrators may, and a team's editors and its own.
+def edited_teams(viewer: Viewer | None) -> set[int] | None:
+    """Ids of the teams about whose things `viewer` may decide; None means everything, also nobody's.
 
-    None is the command line, which may. A machine needs the scope `admin`; one bound to a team counts as that team.
+    Administrators may, a team's editors and its own administrators; None is the command line, which may. A machine
+    needs the scope `admin`; one bound to a team counts as that team.
     """
     if viewer is None:
-        return True
+        return None
     if isinstance(viewer, Token):
-        return viewer.scope == Token.Scope.ADMIN and (viewer.team_id is None or viewer.team_id in teams)
+        if viewer.scope != Token.Scope.ADMIN:
+            return set()
+        return None if viewer.team_id is None else {viewer.team_id}
     if not isinstance(viewer, User) or not viewer.is_active:
-        return False
+        return set()
+    if viewer.is_admin:
+        return None
     roles = (Membership.Role.EDITOR, Membership.Role.ADMIN)
-    return viewer.is_admin or Membership.objects.filter(user=viewer, team__in=teams, role__in=roles).exists()
+    return set(Membership.objects.filter(user=viewer, role__in=roles).values_list("team", flat=True))
+
+
+def edits(viewer: Viewer | None, teams: Collection[int]) -> bool:
+    """May `viewer` decide about something that these teams own?"""
+    theirs = edited_teams(viewer)
+    return theirs is None or not theirs.isdisjoint(teams)

@@ -14,12 +14,16 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 from django.db.models.expressions import RawSQL
 
-from governance.images.models import BaseEdge, Image
+from governance.images.clean import clean_digest
+from governance.images.models import BaseEdge, Image, Manifest, Placement, Tag
+from governance.images.reference import parse_reference
 
 DEEPEST = 20
 # Up to this many descendants are handed over as a list; beyond, each image is asked whether it stands on the base.
 SHORT = 2_000
 WALKED = 10_000
+# A tag that moved for years, or a repository without a tag, means no more images than this.
+MOST_NAMED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +56,18 @@ def chain_of(image: int) -> list[Step]:
 # UNION forgets what it has seen already, which ends circles.
 BELOW = """
 WITH RECURSIVE down AS (
-    SELECT %s::bigint AS id
+    SELECT unnest(%(bases)s::bigint[]) AS id
   UNION
     SELECT image.id FROM down JOIN images_image image ON image.base_id = down.id WHERE image.merged_into_id IS NULL
 )
-SELECT id FROM down WHERE id <> %s LIMIT %s
+SELECT id FROM down WHERE id <> ALL(%(bases)s) LIMIT %(most)s
 """
 
 
-def descendants_of(image: int, most: int = WALKED) -> tuple[list[int], bool]:
-    """Ids of images built on it at any depth, the nearest first, and whether those are all."""
+def descendants_of(bases: Sequence[int], most: int = WALKED) -> tuple[list[int], bool]:
+    """Ids of images built on any of these at any depth, the nearest first, and whether those are all."""
     with connection.cursor() as cursor:
-        cursor.execute(BELOW, [image, image, most + 1])
+        cursor.execute(BELOW, {"bases": list(bases), "most": most + 1})
         found = [pk for (pk,) in cursor.fetchall()]
     return found[:most], len(found) <= most
 
@@ -74,17 +78,39 @@ EXISTS (WITH RECURSIVE up AS (
     SELECT images_image.base_id AS id, 1 AS distance
   UNION ALL
     SELECT above.base_id, up.distance + 1 FROM up JOIN images_image above ON above.id = up.id
-    WHERE up.distance < 20 AND up.id <> %s
-) SELECT FROM up WHERE up.id = %s)
+    WHERE up.distance < 20 AND up.id <> ALL(%s)
+) SELECT FROM up WHERE up.id = ANY(%s))
 """
 
 
-def built_on(images: QuerySet[Image], base: int) -> QuerySet[Image]:
-    """Those of `images` that stand on the base, at any depth."""
-    some, are_all = descendants_of(base, SHORT)
+def built_on(images: QuerySet[Image], bases: Sequence[int]) -> QuerySet[Image]:
+    """Those of `images` that stand on any of the bases, at any depth."""
+    some, are_all = descendants_of(bases, SHORT)
     if are_all:
         return images.filter(pk__in=some)
-    return images.exclude(pk=base).alias(stands=RawSQL(STANDS_ON, [base, base])).filter(stands=True)  # noqa: S611
+    stands = RawSQL(STANDS_ON, [list(bases), list(bases)])  # noqa: S611 (no value in it)
+    return images.exclude(pk__in=bases).alias(stands=stands).filter(stands=True)
+
+
+def named_bases(value: str) -> tuple[list[int], str]:
+    """(images that the words mean, the name as statements have it): a number, a digest, or a reference.
+
+    A name without a tag means every image of the repository.
+    """
+    if value.isdecimal() and len(value) < 19:
+        return [int(value)], ""
+    reference = parse_reference(value)
+    if digest := clean_digest(reference.digest if reference and reference.digest else value):
+        named = Q(config_digest=digest) | Q(pk__in=Manifest.objects.filter(digest=digest).values("image"))
+        return list(Image.objects.present().filter(named).values_list("pk", flat=True)[:MOST_NAMED]), ""
+    if reference is None:
+        return [], ""
+    tag = f":{reference.tag}" if reference.tag else ""
+    where = {"repository__registry__host": reference.host, "repository__name": reference.repository}
+    tagged = Tag.objects.filter(name=reference.tag, **where).order_by("-since").values_list("image", flat=True)
+    placed = Placement.objects.filter(**where).order_by("-pk").values_list("image", flat=True)
+    ids = list(tagged[:MOST_NAMED]) if tag else list(placed[:MOST_NAMED])
+    return list(dict.fromkeys(ids)), f"{reference.name}{tag}"
 
 
 TIES = """
@@ -112,18 +138,20 @@ class Evidence:
     reason: str = ""
     base: Image | None = None
     is_revoked: bool = False
-    layers: int = 0
 
 
 def evidence_for(image: Image) -> list[Evidence]:
     """Every statement of the image's base, the best rung first, and what the layers say; revoked ones last."""
-    rows = BaseEdge.objects.filter(image=image).select_related("base").order_by("-rung", "-stated_at", "-pk")[:100]
+    edges = BaseEdge.objects.filter(image=image).select_related("base")
+    rows = list(edges.order_by("-rung", "-stated_at", "-pk")[:100])
     found = [_statement(row) for row in rows]
-    if image.base_id and image.top_layer_id and (shared := shared_layers(image.pk, image.base_id)):
-        base = image.base
-        words = f"The first {shared} layers are those of {base}" if base else ""
+    agreed = image.base_rung == BaseEdge.Rung.LAYERS or any(
+        row.agreement == BaseEdge.Agreement.CONFIRMED and row.base_id == image.base_id for row in rows
+    )
+    if image.base and agreed:
+        words = f"Its first layers are all of {image.base}"
         label = str(BaseEdge.Rung.LAYERS.label)
-        found.append(Evidence(label, words, "layers", None, BaseEdge.Agreement.CONFIRMED, base=base, layers=shared))
+        found.append(Evidence(label, words, "layers", None, BaseEdge.Agreement.CONFIRMED, base=image.base))
     return sorted(found, key=lambda one: one.is_revoked)
 
 

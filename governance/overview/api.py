@@ -25,6 +25,7 @@ from governance.images.clean import clean_digest
 from governance.images.models import Image, Manifest, Tag
 from governance.overview.contents import Wanted, finding_ids
 from governance.overview.filters import ImageFilterSet
+from governance.overview.lineage_api import CountersSerializer, LineageActions, RelativeSerializer, relative
 from governance.overview.said import Said, current_scans, said_of, testimonies
 from governance.overview.timeline import timeline_of
 
@@ -36,20 +37,53 @@ ASIDE = OpenApiParameter(
 )
 
 
+ORIGINS = ("", "own", "inherited", "all")
+ORIGIN = OpenApiParameter(
+    "origin",
+    enum=ORIGINS,
+    description="those that the image brought, or those that its base has too; all where no base is known",
+)
+
+
+def query_of(request: Request, name: str, allowed: tuple[str, ...]) -> str:
+    """A parameter that takes one of a few words."""
+    value = request.query_params.get(name, "")
+    if value not in allowed:
+        raise serializers.ValidationError({name: f"one of {', '.join(filter(None, allowed))}"})
+    return value
+
+
 class ImageSerializer(serializers.ModelSerializer[Image]):
     """What lists show."""
 
     platform = serializers.CharField(read_only=True)
     by_severity = serializers.SerializerMethodField()
     teams = serializers.SerializerMethodField()
+    base = serializers.SerializerMethodField()
+    own = serializers.SerializerMethodField(help_text="findings without the base's; null where no base is known")
+    inherited = serializers.SerializerMethodField(help_text="how many findings the base has, too: its owner's work")
 
     class Meta:
         model = Image
         fields = [
             *("id", "reference", "config_digest", "platform", "built_at", "first_seen", "state", "is_identified"),
             *("by_severity", "fixable", "suppressed", "ci_at", "registry_at", "runtime_at", "failed_stages", "teams"),
-            *("exploited", "epss", "risk", "traits", "is_demo"),
+            *("exploited", "epss", "risk", "traits", "is_demo", "base", "own", "inherited"),
         ]
+
+    @extend_schema_field(RelativeSerializer(allow_null=True))
+    def get_base(self, row: Image) -> dict[str, Any] | None:
+        """The image it was built on; by name only where that is another team's."""
+        return relative(viewer_of(self.context["request"]), row.base)
+
+    @extend_schema_field(CountersSerializer(allow_null=True))
+    def get_own(self, row: Image) -> dict[str, int] | None:
+        """By severity."""
+        return CountersSerializer(row.split).data if row.split else None
+
+    def get_inherited(self, row: Image) -> int | None:
+        """A number alone: which those are, the base's work list says."""
+        return row.findings_total - row.split.findings_total if row.split else None
 
     def get_by_severity(self, row: Image) -> dict[str, int]:
         """Counted findings."""
@@ -180,7 +214,7 @@ class ScanSerializer(serializers.ModelSerializer[Scan]):
         ]
 
 
-class ImageViewSet(mixins.ListModelMixin, GenericViewSet[Image]):
+class ImageViewSet(LineageActions, mixins.ListModelMixin, GenericViewSet[Image]):
     """Images by id or by any digest."""
 
     serializer_class = ImageSerializer
@@ -191,7 +225,8 @@ class ImageViewSet(mixins.ListModelMixin, GenericViewSet[Image]):
 
     def get_queryset(self) -> QuerySet[Image]:
         """What the caller may see."""
-        return Image.objects.present().visible_to(viewer_of(self.request))
+        images = Image.objects.present().visible_to(viewer_of(self.request))
+        return images.select_related("base", "split").defer("split__own")
 
     def get_serializer_context(self) -> dict[str, Any]:
         """Team names in one query."""
@@ -223,16 +258,15 @@ class ImageViewSet(mixins.ListModelMixin, GenericViewSet[Image]):
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(serializer(page, many=True).data)
 
-    @extend_schema(responses=FindingSerializer(many=True), filters=False, parameters=[ASIDE])
+    @extend_schema(responses=FindingSerializer(many=True), filters=False, parameters=[ASIDE, ORIGIN])
     @action(detail=True, keyset=("-severity", "-id"), filterset_class=None)
     def findings(self, request: Request, pk: str) -> Response:
         """Counted findings, worst first, or with `suppressed` those set aside."""
         image = self.find(pk)
-        wanted = request.query_params.get("suppressed", "")
-        if wanted not in SHOWN:
-            raise serializers.ValidationError({"suppressed": f"one of {', '.join(filter(None, SHOWN))}"})
+        wanted = query_of(request, "suppressed", SHOWN)
         seen = testimonies(current_scans(image))
-        ids = finding_ids(image, seen, Wanted(suppressed=wanted))
+        origin = query_of(request, "origin", ORIGINS)
+        ids = finding_ids(image, seen, Wanted(suppressed=wanted, origin=origin))
         rows: QuerySet[Any] = Finding.objects.filter(pk__in=ids).select_related("package", "advisory__vulnerability")
         page: list[Any] = self.paginate_queryset(rows) or []
         shown = [row.pk for row in page]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.db import connection
@@ -94,9 +94,29 @@ def finding_ids(image: Image, seen: Sequence[Testimony], wanted: Wanted) -> list
     aside = {pk for one in sets for pk in one.suppressed} - by_vex
     shown = {"": counted - by_vex, "vex": by_vex, "scanner": aside}
     ids = shown.get(wanted.suppressed, aside | by_vex)
+    if image.split and wanted.origin in ("own", "inherited"):
+        own = own_among(ids, image.split.own) if wanted.scanner else ids.intersection(image.split.own)
+        ids = own if wanted.origin == "own" else ids - own
     if wanted.dispute:
         ids &= set((image.finding_set.disputes or {}).get(wanted.dispute, []))
     return sorted(ids)
+
+
+SAME_LINE = """
+SELECT finding.id FROM findings_finding finding JOIN findings_advisory advisory ON advisory.id = finding.advisory_id
+JOIN findings_package package ON package.id = finding.package_id
+WHERE finding.id = ANY(%s) AND (advisory.vulnerability_id, package.name, package.version) IN (
+    SELECT a.vulnerability_id, p.name, p.version FROM findings_finding f
+    JOIN findings_advisory a ON a.id = f.advisory_id JOIN findings_package p ON p.id = f.package_id
+    WHERE f.id = ANY(%s))
+"""
+
+
+def own_among(ids: Iterable[int], own: Sequence[int]) -> set[int]:
+    """Those of the findings that say what one of the own ones says, in whatever words."""
+    with connection.cursor() as cursor:
+        cursor.execute(SAME_LINE, [list(ids), list(own)])
+        return {pk for (pk,) in cursor.fetchall()}
 
 
 LINES = """
@@ -128,6 +148,7 @@ class Wanted:
     dispute: str = ""
     suppressed: str = ""  # what counts, or what was set aside: by "vex", by a "scanner", by anybody
     exploit: str = ""
+    origin: str = ""  # "own" or "inherited"; all where the image has no base to compare with
     page: int = 1
 
 
@@ -245,12 +266,12 @@ SELECT depth, diff_id, created_by FROM chain ORDER BY depth
 """
 
 
-def layers_of(image: Image) -> list[Layer]:
+def layers_of(image: Image, with_contents: bool = True) -> list[Layer]:
     """Bottom first; number 0 (only if needed) is what no layer is known of."""
     with connection.cursor() as cursor:
         cursor.execute(CHAIN, [image.top_layer_id])
         layers = {depth: Layer(depth, unpack_digest(diff_id), by) for depth, diff_id, by in cursor.fetchall()}
-    if image.package_set is None:
+    if image.package_set is None or not with_contents:
         return list(layers.values())
     counts = counts_per_package(image.finding_set.findings if image.finding_set else [])
     for package, numbers in _layers_by_package(image.package_set, layers).items():

@@ -17,6 +17,9 @@ from governance.findings.models import Source
 from governance.findings.search import search_images
 from governance.findings.sources import images_of_source
 from governance.findings.traits import WORDS as TRAIT_WORDS
+from governance.images.correction import NOTHING
+from governance.images.descent import built_on, named_bases, nobody_knows
+from governance.images.freshness import State, bases_in
 from governance.images.models import Image, Placement, Repository
 from governance.images.reference import parse_reference
 from governance.web.widgets import YesNo, select
@@ -65,6 +68,7 @@ class ImageFilterSet(FilterSet):
     place = filters.ChoiceFilter(
         choices=PLACES, method="by_place", label="Last scan", empty_label="Any", widget=select()
     )
+    base = filters.CharFilter(method="by_base", label="Built on", max_length=400)
     exploited = filters.BooleanFilter(method="by_exploited", label="Known exploited", widget=YesNo())
     current = filters.BooleanFilter(
         field_name="superseded", exclude=True, label="Current (a tag names it)", widget=YesNo()
@@ -107,6 +111,15 @@ class ImageFilterSet(FilterSet):
         """Images that a team owns."""
         return images.filter(owners__overlap=team_ids(self.request, value))
 
+    def by_base(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
+        """Built on an image, at any depth: by number, digest or name; `unknown`, or `scratch` for nothing."""
+        if value == "unknown":
+            return images.filter(nobody_knows())
+        if value == NOTHING:
+            return images.filter(base=None, base_name="").exclude(base_rung=0)
+        bases, name = named_bases(value)
+        return images.filter(base_name=name) | built_on(images, bases) if name else built_on(images, bases)
+
     def by_severity(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
         """At least one finding of this severity."""
         if value == "critical":
@@ -141,3 +154,15 @@ class ImageFilterSet(FilterSet):
     def by_fixable(self, images: QuerySet[Image], _: str, value: bool) -> QuerySet[Image]:
         """A newer version of a package is known to fix something."""
         return images.filter(fixable__gt=0) if value else images.filter(fixable=0)
+
+
+class BaseFilterSet(ImageFilterSet):
+    """The filters of images, and how a base stands to its tag."""
+
+    fresh = filters.ChoiceFilter(
+        choices=State.choices, method="by_freshness", label="Tag", empty_label="Any", widget=select()
+    )
+
+    def by_freshness(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
+        """Of the two thousand most built on, those whose tag moved on (or did not)."""
+        return images.filter(pk__in=bases_in(value))

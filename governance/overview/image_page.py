@@ -10,10 +10,7 @@ from typing import Any
 from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.urls import reverse
-from django.views import View
 
-from governance.accounts.models import Team
-from governance.accounts.permissions import viewer_of
 from governance.findings.models import Scan
 from governance.findings.risk import MOST, points
 from governance.findings.traits import WORDS
@@ -21,6 +18,8 @@ from governance.findings.weigh import facts_of
 from governance.images.models import Image, Tag
 from governance.overview import checks, contents
 from governance.overview.contents import LEVELS, SIZE, Wanted
+from governance.overview.lineage import sees, with_base
+from governance.overview.lineage_tabs import LineageTabs
 from governance.overview.said import current_scans, testimonies
 from governance.overview.standing import standing_of
 from governance.overview.timeline import timeline_of
@@ -28,10 +27,10 @@ from governance.web.keyset import paginate
 from governance.web.templatetags.portwarden import count, longest
 from governance.web.views import render_page, wants_part
 
-TABS = ("findings", "packages", "layers", "scans", "timeline", "checks")
+TABS = ("findings", "packages", "layers", "lineage", "work", "rebuild", "scans", "timeline", "checks")
 
 
-class ImagePage(View):
+class ImagePage(LineageTabs):
     """The identity block and one tab; htmx swaps the tab alone."""
 
     tab = "findings"
@@ -42,7 +41,11 @@ class ImagePage(View):
         if image.pk != pk:
             name = "images:image_detail" if self.tab == "findings" else f"images:image_{self.tab}"
             return HttpResponsePermanentRedirect(reverse(name, args=[image.pk]))
-        self.image = image
+        return self.show(image)
+
+    def show(self, image: Image, status: int = 200, part: str = "tab") -> HttpResponse:
+        """The page, or its part alone."""
+        self.image, request = image, self.request
         context = {"image": image, "tab": self.tab, "tabs": tabs_of(image), **getattr(self, f"tab_{self.tab}")(image)}
         template = f"images/image_{self.tab}.html"
         if not wants_part(request):
@@ -52,7 +55,8 @@ class ImagePage(View):
             given = points_of(image)
             context |= {"standing": standing_of(image, self.current), "points": given}
             context["unpointed"] = [words for words, number, _ in given if number is None]
-        return render_page(request, template, context, "tab")
+            context["built_on"] = self.ground
+        return render_page(request, template, context, part, status)
 
     @cached_property
     def current(self) -> list[Scan]:
@@ -61,27 +65,22 @@ class ImagePage(View):
 
     def find(self, pk: int) -> Image:
         """Among what the viewer may see, with what the page needs of it."""
-        visible = Image.objects.present().visible_to(viewer_of(self.request))
+        visible = with_base(Image.objects.present().visible_to(self.viewer))
         related = ("repository__registry", "repository__owner", "finding_set", "package_set", "split", "config")
-        rows = checks.with_secrets(visible.select_related(*related).defer("package_set__places", "split__own"))
+        rows = checks.with_secrets(visible.select_related(*related).defer("package_set__places"))
+        rows = rows if self.tab in COMPARED else rows.defer("split__own")
         image = rows.filter(pk=pk).first() or rows.filter(merged__pk=pk).first()
         if image is None:
             raise Http404
         return image
 
-    def page(self) -> int:
-        """Which page; nonsense is the first."""
-        text = self.request.GET.get("page", "1")
-        return min(max(int(text), 1), 10_000) if text.isdecimal() and len(text) < 6 else 1
-
-    def text(self, name: str) -> str:
-        """A filter's value."""
-        return self.request.GET.get(name, "").replace("\x00", "").strip()[:300]
-
     def tab_findings(self, image: Image) -> dict[str, Any]:
         """One line per vulnerability and package, with who says so."""
-        names = ("severity", "package", "fixable", "scanner", "dispute", "suppressed", "exploit")
+        names = ("severity", "package", "fixable", "scanner", "dispute", "suppressed", "exploit", "origin")
         picked = {name: self.text(name) for name in names}
+        narrowed = any(picked.values())
+        # What the base has, its owner mends: folded behind one line, unless all or just that is asked for.
+        picked["origin"] = picked["origin"] or ("own" if image.split and not picked["suppressed"] else "all")
         seen = testimonies(self.current)
         wanted = Wanted(
             severity=picked["severity"],
@@ -91,6 +90,7 @@ class ImagePage(View):
             dispute=picked["dispute"],
             suppressed=picked["suppressed"],
             exploit=picked["exploit"],
+            origin=picked["origin"],
             page=self.page(),
         )
         rows, total = contents.lines(image, wanted, seen)
@@ -103,8 +103,11 @@ class ImagePage(View):
             "fixable_choices": [("true", "Fix known"), ("false", "No fix known")],
             "exploit_choices": [("known", "Known exploited"), ("likely", "EPSS 10 % or more")],
             "suppressed_choices": ASIDE,
+            "origin_choices": ORIGINS,
             "picked": picked,
-            "any_picked": any(picked.values()),
+            "any_picked": narrowed,
+            "inherited": image.findings_total - image.split.findings_total if image.split else 0,
+            "base_is_visible": image.base is not None and sees(self.viewer, image.base),
             **self.pager(total, SIZE),
         }
 
@@ -156,17 +159,6 @@ class ImagePage(View):
             **self.pager(total, SIZE),
         }
 
-    def pager(self, total: int, size: int) -> dict[str, Any]:
-        """Numbered pages: what hangs on one image is small enough to count."""
-        number, last = self.page(), max(1, -(-total // size))
-        return {
-            "total": total,
-            "number": number,
-            "last": last,
-            "before": number - 1 if number > 1 else None,
-            "after": number + 1 if number < last else None,
-        }
-
 
 # Factors of the risk in words, in the formula's order.
 FACTORS = {
@@ -204,6 +196,11 @@ DISPUTED = {
 }
 
 
+ORIGINS = [("own", "Its own"), ("inherited", "Inherited"), ("all", "All")]
+# Tabs that need the ids of the own findings.
+COMPARED = ("findings", "rebuild")
+
+
 def disputes_of(image: Image) -> list[tuple[str, str]]:
     """In what the image's scanners differ, in words, with how many findings that is about."""
     found = (image.finding_set.disputes or {}) if image.finding_set else {}
@@ -214,8 +211,13 @@ def tabs_of(image: Image) -> list[tuple[str, str]]:
     """The tabs in words, with their numbers where the image's row has them."""
     packages = f"Packages {count(len(image.package_set.packages))}" if image.package_set else "Packages"
     findings = f"Findings {count(image.findings_total)}" if image.is_assessed else "Findings"
-    words = {"findings": findings, "packages": packages}
-    return [(tab, words.get(tab, tab.capitalize())) for tab in TABS]
+    if image.split:
+        findings = f"Findings {count(image.split.findings_total)} of {count(image.findings_total)}"
+    words = {"findings": findings, "packages": packages, "work": "Work list"}
+    # Its findings are a work list where something is built on it; without a base there is nothing to rebuild on.
+    hidden = {"work"} if not image.descendants else set()
+    hidden |= {"rebuild"} if not image.descendants and not image.base_id else set()
+    return [(tab, words.get(tab, tab.capitalize())) for tab in TABS if tab not in hidden]
 
 
 def identity(image: Image) -> dict[str, Any]:
@@ -229,5 +231,5 @@ def identity(image: Image) -> dict[str, Any]:
         "manifests": list(image.manifests.order_by("kind", "first_seen", "pk")[:50]),
         "tags": tags,
         "places": list(places.order_by("pk")[:30]),
-        "teams": list(Team.objects.filter(pk__in=image.owners)) if image.owners else [],
+        "teams": vars(image)["teams"],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from governance.overview.image_page import TABS, ImagePage
+from governance.overview.lineage_page import LineagePage
 from governance.overview.repository_page import RepositoryPage
 from governance.overview.views import ImageList
 
@@ -13,5 +14,10 @@ urlpatterns = [
     path("", ImageList.as_view(), name="image_list"),
     path("repositories/<int:pk>/", RepositoryPage.as_view(), name="repository_detail"),
     path("<int:pk>/", ImagePage.as_view(), name="image_detail"),
-    *(path(f"<int:pk>/{tab}/", ImagePage.as_view(tab=tab), name=f"image_{tab}") for tab in TABS),
+    path("<int:pk>/lineage/", LineagePage.as_view(), name="image_lineage"),
+    *(
+        path(f"<int:pk>/{tab}/", ImagePage.as_view(tab=tab), name=f"image_{tab}")
+        for tab in TABS
+        if tab != LineagePage.tab
+    ),
 ]

@@ -20,7 +20,7 @@ from governance.web.keyset import Page
 from governance.web.views import ListPage, render_page
 
 # Filters that are folded away unless one of them is set.
-MORE = ("exploited", "fixable", "current", "heard", "place", "trait", "eol", "identified", "demo")
+MORE = ("base", "exploited", "fixable", "current", "heard", "place", "trait", "eol", "identified", "demo")
 # Silent sources that the start page names one by one.
 SHOWN = 3
 
@@ -54,11 +54,12 @@ class ImageList(ListPage):
 
     def queryset(self) -> QuerySet[Image]:
         """Start from what the viewer may see; lists need neither sets nor layers."""
-        return Image.objects.present().visible_to(viewer_of(self.request)).select_related("repository")
+        images = Image.objects.present().visible_to(viewer_of(self.request))
+        return images.select_related("repository", "split").defer("split__own")
 
     def total(self, queryset: QuerySet[Any], page: Page) -> tuple[int, bool]:
         """Count a little less far where every row has to be tested."""
-        if self.request.GET.get("q"):
+        if self.request.GET.get("q") or self.request.GET.get("base"):
             self.count_limit = self.search_limit
         return super().total(queryset, page)
 

@@ -15,6 +15,7 @@ from governance.web.views import THEMES
 PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ("", (("overview:start", "Start", "start"),)),
     ("", (("images:image_list", "Images", "image"),)),
+    ("", (("bases:base_list", "Base images", "base"),)),
     ("", (("findings:vulnerability_list", "Vulnerabilities", "bug"),)),
     ("", (("runtime:posture_list", "Posture", "posture"),)),
     (
@@ -38,6 +39,8 @@ PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 # Pages whose name does not tell where they are.
 ELSEWHERE = {
     "images:repository_detail": "images:image",
+    "bases:unknown": "bases:base",
+    "bases:compare": "bases:base",
     "scanning:format_list": "scanning:delivery",
     "teams:member_add": "teams:team",
     "teams:member_role": "teams:team",

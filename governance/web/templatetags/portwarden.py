@@ -160,6 +160,18 @@ def lasting(value: datetime | timedelta | int | None) -> str:
 
 
 @register.filter
+def signed_size(value: int) -> str:
+    """A change in bytes for people, always with its sign."""
+    return f"{'\u2212' if value < 0 else '+'}{size(abs(value))}"
+
+
+@register.filter
+def less(number: int, shown: Sequence[Any]) -> int:
+    """How many of `number` are not among those shown."""
+    return number - len(shown)
+
+
+@register.filter
 def short(digest: str | None) -> str:
     """A digest cut in the middle: `sha256:3f2a1b…91c0`."""
     text = str(digest or "")

@@ -114,7 +114,7 @@ def test_a_circle_that_is_there_all_the_same_ends_every_walk(base: Image, flat: 
     Image.objects.filter(pk=base.pk).update(base=flat)
     Image.objects.filter(pk=flat.pk).update(base=base)
     assert [step.image for step in chain_of(base.pk)] == [flat.pk]
-    assert descendants_of(base.pk) == ([flat.pk], True)
+    assert descendants_of([base.pk]) == ([flat.pk], True)
 
 
 @pytest.mark.parametrize("words", ["", "   ", "x/UPPER", "not a name", "sha256:abc", "999999", "a@b"])
@@ -172,8 +172,8 @@ def test_descendants_at_any_depth_and_ties(base: Image, team: Team) -> None:
     assert below <= {base.pk, twin.pk}
     root = middle.base
     assert root is not None
-    assert set(descendants_of(root.pk)[0]) == {middle.pk, app.pk}
-    assert descendants_of(root.pk, 1) == ([middle.pk], False)
+    assert set(descendants_of([root.pk])[0]) == {middle.pk, app.pk}
+    assert descendants_of([root.pk], 1) == ([middle.pk], False)
     assert ties_of(base.pk) == [twin.pk]
 
 
@@ -183,5 +183,5 @@ def test_a_long_list_of_descendants_is_asked_image_by_image(base: Image, team: T
     settled(middle, app)
     for short in (2_000, 1):
         monkeypatch.setattr("governance.images.descent.SHORT", short)
-        assert set(built_on(Image.objects.present(), base.pk)) == {middle, app}
-        assert set(built_on(Image.objects.filter(owners__contains=[team.pk]), middle.pk)) == {app}
+        assert set(built_on(Image.objects.present(), [base.pk])) == {middle, app}
+        assert set(built_on(Image.objects.filter(owners__contains=[team.pk]), [middle.pk])) == {app}
