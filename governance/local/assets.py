@@ -21,6 +21,7 @@ FILES = {
     "@tabler/core/dist/css/tabler.min.css.map": "tabler.min.css.map",
     "@tabler/core/dist/js/tabler.min.js": "tabler.min.js",
     "@tabler/core/dist/js/tabler.min.js.map": "tabler.min.js.map",
+    "echarts/dist/echarts.min.js": "echarts.min.js",
 }
 
 

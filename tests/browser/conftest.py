@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from governance.accounts.models import Team, User
 from governance.findings.report import Check, Result, Severity
-from governance.images.models import Image
+from governance.findings.state import settle
+from governance.images.claims import Claim, record_claims
+from governance.images.models import BaseEdge, Image
 from governance.runtime.models import BenchmarkRun
 from scanning.models import Delivery
 from tests.make import (
@@ -126,12 +129,17 @@ class Fleet:
     quarantined: Delivery
     done: Delivery
     run: BenchmarkRun
+    base: Image
 
     @property
     def addresses(self) -> list[str]:
         """Every page, in the states that differ."""
-        image = f"/images/{self.image.pk}/"
+        image, base = f"/images/{self.image.pk}/", f"/images/{self.base.pk}/"
         return [
+            *(image + tab for tab in ("lineage/", "rebuild/", "findings/?origin=inherited")),
+            *(base + tab for tab in ("lineage/", "work/", "rebuild/")),
+            *("/bases/", "/bases/?fresh=gone", "/bases/unknown/", "/bases/compare/"),
+            f"/bases/compare/?a={self.base.pk}&b={self.image.pk}",
             *("/", "/images/", "/images/?severity=critical&sort=newest", "/images/?q=nothing-is-called-so"),
             *(image + tab for tab in ("", "packages/", "layers/", "scans/", "timeline/", "checks/")),
             *(image + "checks/?kind=secret", "/deliveries/formats/"),
@@ -185,7 +193,26 @@ def fleet(ada: User) -> Fleet:
     done = deliver(report, viewer=sender, stage="runtime")
     image = Image.objects.get(config_digest=digest_of("hostile"))
     mate = make_user("mate", team=team, name=HOSTILE)
-    return Fleet(team, mate, image, deliver(b'{"unknown": 1}'), done, benchmarks(team, done.pk))
+    base = bases(image, team, layers[0])
+    return Fleet(team, mate, image, deliver(b'{"unknown": 1}'), done, benchmarks(team, done.pk), base)
+
+
+def bases(image: Image, team: Team, layer: str) -> Image:
+    """A base under the hostile image and six others, whose tag has moved on; and a lie about what it was built on."""
+    for word, layers, day in (("os", [layer], 1), ("newer", [digest_of("newer")], 24)):
+        found = [make_vulnerability(f"CVE-2099-{day + n:04}") for n in range(3)]
+        at = f"2026-08-{day:02}T09:00:00Z"
+        name = "registry.example/base/os:12"
+        deliver(make_report(name, digest_of(word), [*found, make_vulnerability()], at=at, DiffIDs=layers))
+    for number in range(6):
+        name = f"registry.example/shop/child-{number % 3}:1.{number}"
+        report = make_report(name, digest_of(f"child {number}"), DiffIDs=[layer, digest_of(f"child {number}")])
+        deliver(report, viewer=make_token(team=team)[0])
+    lie = Claim(BaseEdge.Rung.SIGNED, "registry.example/nobody/knows:1", source=HOSTILE)
+    record_claims(image.pk, [lie], datetime(2026, 8, 20, tzinfo=UTC))
+    for _ in range(2):
+        settle(1_000)
+    return Image.objects.get(config_digest=digest_of("os"))
 
 
 def benchmarks(team: Team, delivery: int) -> BenchmarkRun:

@@ -85,6 +85,23 @@ def test_tabs_are_swapped_in(visit: Any, fleet: Fleet) -> None:
     assert visitor.complaints == []
 
 
+def test_the_tree_is_walked_by_keys(visit: Any, fleet: Fleet) -> None:
+    visitor = visit()
+    page = visitor.go(f"/images/{fleet.base.pk}/lineage/")
+    expect(page.locator("#tree canvas")).to_have_count(1)
+    page.focus("#tree")
+    said = page.locator("#tree-says")
+    page.keyboard.press("ArrowDown")
+    expect(said).to_contain_text("2 below, folded")
+    page.keyboard.press("ArrowRight")
+    expect(said).to_contain_text("unfolded")
+    page.keyboard.press("ArrowDown")
+    expect(said).to_contain_text("registry.example/shop/child-")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/images/*/lineage/")
+    assert visitor.complaints == []
+
+
 def test_one_click_copies_a_digest(visit: Any, fleet: Fleet) -> None:
     visitor = visit()
     visitor.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
