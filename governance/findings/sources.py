@@ -16,6 +16,7 @@ from django.utils import timezone
 from governance.accounts.audit import audit
 from governance.accounts.models import User
 from governance.findings.models import Scan, Silence, Source
+from governance.findings.search import SHORT
 from governance.images.models import Image
 
 LOG = logging.getLogger(__name__)
@@ -72,8 +73,11 @@ def expected_scans() -> QuerySet[Scan]:
     )
 
 
-def heard_filter(state: str) -> Q:
-    """Expected scans that came `in_time`, that are `late` for their stage, or whose newest one `failed`."""
+def heard_filter(state: str, stage: str = "") -> Q:
+    """Expected scans that came `in_time`, that are `late` for their stage, or whose newest one `failed`.
+
+    Where all are of one `stage`, the time is a range in the index.
+    """
     later = Scan.objects.filter(
         *(Q(**{name: OuterRef(name)}) for name in ("image", "scanner", "stage")),
         outcome=Scan.Outcome.FAILED,
@@ -82,21 +86,28 @@ def heard_filter(state: str) -> Q:
     failed = Q(outcome=Scan.Outcome.FAILED) | (~Q(image__failed_stages=[]) & Q(Exists(later)))
     if state == "failed":
         return failed
-    now = timezone.now()
-    in_time = Q(pk__in=[])
-    for stage, days in settings.STALE_DAYS_AT.items():
-        in_time |= Q(stage=stage, scanned_at__gte=now - timedelta(days=days))
-    return (in_time if state == "in_time" else ~in_time) & ~failed
+    now, lookup = timezone.now(), "gte" if state == "in_time" else "lt"
+    if stage:
+        limit = now - timedelta(days=settings.STALE_DAYS_AT[stage])
+        return Q(**{f"scanned_at__{lookup}": limit}) & ~failed
+    timely = Q(pk__in=[])
+    for one, days in settings.STALE_DAYS_AT.items():
+        timely |= Q(**{"stage": one, f"scanned_at__{lookup}": now - timedelta(days=days)})
+    return timely & ~failed
 
 
-def images_of_source(images: QuerySet[Image], source: Source | None, state: str) -> QuerySet[Image]:
-    """Those of the images that are expected of the source (None: of any), in one of the three states if given."""
-    scans = expected_scans().filter(image=OuterRef("pk"))
-    if source is not None:
-        scans = scans.filter(source=source)
+def images_of_source(images: QuerySet[Image], source: Source, state: str) -> QuerySet[Image]:
+    """Those of the images that are expected of the source, in one of the three states if given.
+
+    A short list is handed over as it is; where it is long, a page is full after a few rows in whatever order.
+    """
+    scans = expected_scans().filter(source=source)
     if state:
-        scans = scans.filter(heard_filter(state))
-    return images.filter(Exists(scans))
+        scans = scans.filter(heard_filter(state, source.stage))
+    some = list(scans.order_by().values_list("image", flat=True)[: SHORT + 1])
+    return (
+        images.filter(pk__in=some) if len(some) <= SHORT else images.filter(Exists(scans.filter(image=OuterRef("pk"))))
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import django_filters as filters
+from django import forms
 from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -52,6 +53,16 @@ def sources_in_sight(request: Any) -> QuerySet[Source]:
     return Source.objects.visible_to(viewer_of(request)).order_by("name", "scanner", "stage")
 
 
+class ImageFilterForm(forms.Form):
+    """Filters that need each other."""
+
+    def clean(self) -> dict[str, Any]:
+        """How a report stands is said of a source's."""
+        if self.cleaned_data.get("heard") and not self.cleaned_data.get("source"):
+            self.add_error("heard", "say of which source as well.")
+        return self.cleaned_data
+
+
 class ImageFilterSet(FilterSet):
     """What the image list can be narrowed by; everything is in the URL."""
 
@@ -92,6 +103,7 @@ class ImageFilterSet(FilterSet):
     class Meta:
         model = Image
         fields: list[str] = []
+        form = ImageFilterForm
 
     def by_text(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
         """The search box."""
@@ -148,8 +160,8 @@ class ImageFilterSet(FilterSet):
         return images if self.form.cleaned_data.get("heard") else images_of_source(images, value, "")
 
     def by_heard(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
-        """Expected images by how the report of their source stands, of any source if none is picked."""
-        return images_of_source(images, self.form.cleaned_data.get("source"), value)
+        """What a source is expected to send again, by how its last report stands."""
+        return images_of_source(images, self.form.cleaned_data["source"], value)
 
     def by_fixable(self, images: QuerySet[Image], _: str, value: bool) -> QuerySet[Image]:
         """A newer version of a package is known to fix something."""

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
 from governance.accounts.models import Membership, Team
-from governance.findings.models import Vulnerability
+from governance.findings.models import Scan, Vulnerability
 from governance.images.models import Image, Repository
 from scanning.models import Delivery
 
@@ -44,6 +44,11 @@ def addresses(image: Image, team: Team) -> list[Address]:
     ]
     found += [("findings:vulnerability_list", [], "sort=likely"), ("findings:vulnerability_list", [], "exploited=true")]
     found += [("feeds:feed_list", [], "")]
+    source = Scan.objects.filter(image=image, stage="ci").latest("pk").source_id
+    found += [("sources:source_list", [], query) for query in ("", "stage=ci", "silent=true")]
+    found += [("sources:source_detail", [source], ""), ("api:source-list", [], ""), ("api:source-detail", [source], "")]
+    found += [("images:image_list", [], f"source={source}&heard={word}") for word in ("in_time", "late", "failed")]
+    found += [("images:image_list", [], "current=true&place=ci-stale")]
     found += [("findings:vulnerability_detail", [name], "") for name in (vulnerability, rare)]
     found += [("scanning:delivery_list", [], query) for query in ("", "state=quarantined", "stage=registry")]
     found += [("scanning:delivery_detail", [delivery.pk], ""), ("accounts:token_list", [], "")]

@@ -10,6 +10,7 @@ import hashlib
 import random
 import time
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -21,13 +22,14 @@ from django.utils import timezone
 from psycopg import sql
 
 from governance.accounts.models import Team
-from governance.findings.models import Advisory, Finding, FindingSet, Package, PackageSet, Scan, Vulnerability
+from governance.findings.models import Advisory, Finding, FindingSet, Package, PackageSet, Scan, Source, Vulnerability
 from governance.images.models import Image, LayerNode, Manifest, Placement, Registry, Repository, Tag
 from scanning.models import Delivery
 
 TEAMS, VULNERABILITIES, FINDINGS, PACKAGES = 200, 5_000, 8_000, 20_000
 BASES, BASE_FINDINGS, OWN_FINDINGS, PACKAGES_EACH = 40, 200, 150, 300
 BUILDS, BUILDS_PER_SET = 100, 33
+SOURCES = 40
 SEVERITIES = (5, *[4] * 4, *[3] * 9, *[2] * 6)
 DICE = random.Random(1)
 
@@ -276,7 +278,8 @@ def scans(amount: int) -> None:
     result = (
         '{"entries": 340, "findings": 340, "packages": 300, "by_severity": {"critical": 12, "high": 60}, "reasons": []}'
     )
-    for stage, scanner, step, offset in (("ci", "trivy", 1, 0), ("registry", "grype", 2, amount)):
+    for number, (stage, scanner, step, offset) in enumerate((("ci", "trivy", 1, 0), ("registry", "grype", 2, amount))):
+        sources(number * SOURCES, scanner, stage)
         where = f"fact WHERE b % {step} = 0"
         select(
             Delivery,
@@ -314,6 +317,7 @@ def scans(amount: int) -> None:
                 "delivery": f"g + {offset}",
                 "finding_set_id": "s",
                 "package_set_id": "s",
+                "source_id": f"{number * SOURCES} + 1 + r % {SOURCES}",
                 "identified_by": "'config'",
                 "is_current": "true",
             },
@@ -321,12 +325,24 @@ def scans(amount: int) -> None:
         )
 
 
+def sources(after: int, scanner: str, stage: str) -> None:
+    """Who sends, each for a few repositories."""
+    heard = ["first_heard", "last_heard", "period", "pause", "pauses", "reports"]
+    now = timezone.now()
+    habit = (now - timedelta(days=200), now - timedelta(hours=1), now - timedelta(days=9), 90_000, 180, 9_000)
+    copy(
+        Source,
+        ["id", "sender", "name", "scanner", "stage", *heard],
+        ((after + n, f"registry:{n}", f"sender {n}", scanner, stage, *habit) for n in range(1, SOURCES + 1)),
+    )
+
+
 def settle() -> None:
     """Sequences behind the numbers given, statistics as after some days of autovacuum."""
     with connection.cursor() as cursor:
         for model in (Team, Registry, Repository, Vulnerability, Advisory, Package, Finding, FindingSet, PackageSet):
             _advance(cursor, model)
-        for model in (LayerNode, Image, Delivery):
+        for model in (LayerNode, Image, Delivery, Source):
             _advance(cursor, model)
         cursor.execute("SET maintenance_work_mem = '256MB'")
         cursor.execute("VACUUM ANALYZE")

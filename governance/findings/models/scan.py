@@ -130,6 +130,7 @@ class Scan(models.Model):
         indexes = [
             models.Index(fields=["image", "-scanned_at"], name="scan_history"),
             models.Index(fields=["named"], name="scan_named", condition=~models.Q(named="")),
+            models.Index(fields=["source", "scanned_at"], name="scan_source", condition=models.Q(is_current=True)),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -71,7 +71,8 @@ def test_expected_is_what_it_reported_and_a_tag_still_names(fleet: Source, admin
     client.force_login(admin)
     found = {query: names(client, f"source={fleet.pk}&{query}") for query in LISTS}
     assert found == LISTS
-    assert names(client, "heard=late") == ["b:1"]
+    assert "say of which source" in client.get("/images/?heard=late").content.decode()
+    assert client.get("/api/v1/images/?heard=late").status_code == 400
     page = re.sub(r"<[^>]*>|\s+", " ", client.get("/sources/").content.decode())
     assert re.search(r"token\d+ trivy CI Getting to know .* 4 2 1 late 1 failed", re.sub(r"\s+", " ", page))
 
@@ -179,8 +180,8 @@ def test_the_pages_ask_few_questions(
 ) -> None:
     client.force_login(admin)
     # Session, person; totals, rows, silences of the rows, expected, silences; scope picker, what is running. One source
-    # has two lists of what is missing in place of the totals.
+    # has two lists of what is missing, each led to by its ids, in place of the totals.
     with django_assert_num_queries(9):
         client.get("/sources/")
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(12):
         client.get(f"/sources/{fleet.pk}/")
