@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "governance.images",
     "governance.findings",
     "governance.runtime",
+    "governance.approvals",
     "governance.overview",
     "scanning",
 ]
@@ -248,6 +249,12 @@ SCANNER_ORDER = env_list("SCANNER_ORDER", "trivy,grype,clair,anchore,twistlock,a
 VEX_ISSUER_ORDER = env_list("VEX_ISSUER_ORDER", "", ";")
 # Whether statements of issuers that are not in VEX_ISSUER_ORDER are only shown and set nothing aside.
 VEX_LISTED_ONLY = env_bool("VEX_LISTED_ONLY", False)
+# Whether a base is approved only by another person than who put it forward.
+APPROVAL_NEEDS_TWO = env_bool("APPROVAL_NEEDS_TWO", False)
+# What a base is that no entry of the approved list names: unknown, warn or deny.
+APPROVAL_UNLISTED = os.environ.get("APPROVAL_UNLISTED", "unknown")
+if APPROVAL_UNLISTED not in ("unknown", "warn", "deny"):
+    raise ImproperlyConfigured("APPROVAL_UNLISTED must be unknown, warn or deny")
 # Hosts beside the public internet that Portwarden may call itself: host, host:port or network, comma separated.
 try:
     OUTBOUND_ALLOWED_HOSTS = Allowed.of(env_list("OUTBOUND_ALLOWED_HOSTS", ""))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LAYERS = ["web", "accounts", "images", "findings", "runtime", "overview"]
+LAYERS = ["web", "accounts", "images", "findings", "runtime", "approvals", "overview"]
 
 # Every package, and what it may import of ours besides itself.
 ARROWS = {

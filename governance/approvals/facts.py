@@ -1,0 +1,229 @@
+"""What is known of bases, gathered in a few statements for as many as are asked about; `judgement.py` judges it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from governance.approvals.judgement import Approval, Asked, Content, Judgement, Seen, Verdict, judge_reference
+from governance.approvals.models import ApprovedBase
+from governance.images.reference import Reference, parse_reference
+from governance.web.fields import unpack_digest
+
+# Beyond this, the oldest digests are judged as unknown: nobody builds on them, and documents must stay small.
+MOST_ROWS = 20_000
+COUNTED = ("critical", "high", "medium", "low")
+
+# A digest of a repository with the tag that it had: until when, null while any stretch is open.
+HISTORY = """
+SELECT registry.host || '/' || repository.name, tag.name, named.digest, tag.image_id,
+       CASE WHEN bool_or(tag.until IS NULL) THEN NULL ELSE max(tag.until) END AS until
+FROM images_registry registry JOIN images_repository repository ON repository.registry_id = registry.id
+JOIN images_tag tag ON tag.repository_id = repository.id
+JOIN images_image image ON image.id = tag.image_id
+CROSS JOIN LATERAL (SELECT digest FROM images_manifest WHERE image_id = image.id
+                    UNION SELECT image.config_digest WHERE image.config_digest IS NOT NULL) named
+WHERE (registry.host, repository.name) IN (SELECT * FROM unnest(%s::text[], %s::text[]))
+GROUP BY 1, 2, 3, 4 ORDER BY until DESC NULLS FIRST, 1, 2, 3 LIMIT %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One digest that a tag of a repository has or had."""
+
+    name: str
+    tag: str
+    digest: str
+    image: int
+    until: date | None
+
+
+def listed() -> list[Approval]:
+    """Every entry that counts or is being decided, as the list judges by it."""
+    states = (*ApprovedBase.LISTED, *ApprovedBase.OPEN)
+    return [entry.as_approval() for entry in ApprovedBase.objects.filter(state__in=states).order_by("pk")]
+
+
+def unlisted() -> Verdict:
+    """What a base is that no entry names."""
+    return Verdict(settings.APPROVAL_UNLISTED)
+
+
+def history_of(names: Collection[str]) -> list[Known]:
+    """All digests of these repositories with their tags, the newest first, at most 20,000."""
+    parts = [name.partition("/") for name in names]
+    with connection.cursor() as cursor:
+        cursor.execute(HISTORY, [[host for host, _, _ in parts], [path for _, _, path in parts], MOST_ROWS])
+        rows = cursor.fetchall()
+    return [
+        Known(name, tag, unpack_digest(digest), image, until.date() if until else None)
+        for name, tag, digest, image, until in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A reference to judge, with its platform where that is known."""
+
+    reference: Reference
+    platform: str = ""
+
+
+def judge_all(lines: Sequence[Line], on: date | None = None) -> list[Judgement]:
+    """Judge references on a day, today if none is given, with all that is known of them."""
+    approvals, day = listed(), on or timezone.now().date()
+    names = {one.name for one in approvals} & {line.reference.name for line in lines}
+    history = history_of(names)
+    asked = [asked_of(line, history) for line in lines]
+    contents = contents_of({image for _, image in asked if image}, approvals, names)
+    return [
+        judge_reference(replace(one, content=contents.get(image or 0)), approvals, day, unlisted())
+        for one, image in asked
+    ]
+
+
+def asked_of(line: Line, history: Iterable[Known]) -> tuple[Asked, int | None]:
+    """What is known of a reference, and the image that it names, if that is one."""
+    ref = line.reference
+    own = [one for one in history if one.name == ref.name]
+    if ref.digest:
+        images = {one.image for one in own if one.digest == ref.digest}
+        same = [one for one in own if one.image in images]
+        tags = tuple(dict.fromkeys(Seen(one.tag, one.until) for one in same))
+        digests = frozenset({ref.digest}) | {one.digest for one in same if len(images) == 1}
+        asked = Asked(ref.name, ref.tag, digests, line.platform, tags)
+    else:
+        now = [one for one in own if one.tag == (ref.tag or "latest") and one.until is None]
+        images = {one.image for one in now}
+        points_to = frozenset(one.digest for one in now)
+        asked = Asked(ref.name, ref.tag, platform=line.platform, points_to=points_to)
+    return asked, next(iter(images)) if len(images) == 1 else None
+
+
+CONTENTS = """
+SELECT image.id, image.built_at, image.finding_set_id IS NOT NULL, image.critical, image.high, image.medium, image.low,
+       CASE WHEN config.image_id IS NULL THEN NULL ELSE image.traits && '{root,root-implicit}'::varchar[] END,
+       CASE WHEN %(fixes)s THEN (
+           SELECT min(scan.scanned_at) FROM findings_scan scan
+           JOIN findings_findingset found ON found.id = scan.finding_set_id
+           WHERE scan.image_id = image.id AND found.findings && ARRAY(
+               SELECT finding.id FROM findings_finding finding JOIN findings_findingset shown
+                   ON shown.id = image.finding_set_id AND finding.id = ANY(shown.findings)
+               WHERE finding.fixed_version <> '')) END
+FROM images_image image LEFT JOIN images_imageconfig config ON config.image_id = image.id
+WHERE image.id = ANY(%(images)s)
+"""
+
+
+def contents_of(
+    images: Collection[int], approvals: Iterable[Approval], names: Collection[str] | None = None
+) -> dict[int, Content]:
+    """What terms ask of images. When a fix exists is known from the first scan that named one.
+
+    Signatures and kept copies are not known of any image yet; whoever asks for them reads so.
+    """
+    terms = [one.terms for one in approvals if names is None or one.name in names]
+    if not images or all(one == type(one)() for one in terms):
+        return {}
+    fixes = any(one.grace is not None for one in terms)
+    with connection.cursor() as cursor:
+        cursor.execute(CONTENTS, {"images": sorted(images), "fixes": fixes})
+        rows = cursor.fetchall()
+    return {image: _content(*row) for image, *row in rows}
+
+
+def _content(built: datetime | None, assessed: bool, *rest: Any) -> Content:
+    *counts, root, fix = rest
+    return Content(
+        built=built.date() if built else None,
+        counts=dict(zip(COUNTED, counts, strict=True)) if assessed else None,
+        fix_since=fix.date() if fix else None,
+        root=root,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What images are built on: the known image (0 where none is), and the direct base where that is a name only."""
+
+    image: int
+    name: str = ""
+
+
+def judge_bases(bases: Collection[Base], on: date | None = None) -> dict[Base, Judgement]:
+    """Judge what images are built on, for all of them at once.
+
+    A base known by name alone is judged as that reference. One known by content is judged in every repository that the
+    list names and that holds it; the mildest counts, because it is the same content, except where its digest is named.
+    """
+    approvals, day = listed(), on or timezone.now().date()
+    history = history_of({one.name for one in approvals})
+    places = places_of({base.image for base in bases if not base.name}, approvals)
+    by_image: dict[int, list[Known]] = defaultdict(list)
+    for known in history:
+        by_image[known.image].append(known)
+    contents = contents_of({base.image for base in bases if base.image and not base.name}, approvals)
+    found = {}
+    for base in bases:
+        if base.name:
+            reference = parse_reference(base.name)
+            asked = [asked_of(Line(reference), history)[0]] if reference else []
+        else:
+            asked = _asked_of_content(places.get(base.image, []), by_image[base.image], contents.get(base.image))
+        said = [judge_reference(one, approvals, day, unlisted()) for one in asked]
+        found[base] = _of_content(said, approvals) if said else Judgement(unlisted(), (NOWHERE,))
+    return found
+
+
+NOWHERE = "Its base lies in no repository that the approved list names."
+
+
+def _asked_of_content(places: Iterable[tuple[str, str]], known: list[Known], content: Content | None) -> list[Asked]:
+    """One question per repository that holds the content."""
+    digests: dict[str, set[str]] = defaultdict(set)
+    for name, digest in places:
+        digests[name].add(digest)
+    return [
+        Asked(
+            name,
+            digests=frozenset(held),
+            tags=tuple(dict.fromkeys(Seen(one.tag, one.until) for one in known if one.name == name)),
+            content=content,
+        )
+        for name, held in digests.items()
+    ]
+
+
+def _of_content(said: Sequence[Judgement], approvals: Iterable[Approval]) -> Judgement:
+    by_digest = {one.id for one in approvals if not one.pattern.expression}
+    exact = [one for one in said if one.entry in by_digest]
+    return max(exact, key=lambda one: one.order) if exact else min(said, key=lambda one: one.order)
+
+
+PLACES = """
+SELECT image.id, registry.host || '/' || repository.name, named.digest
+FROM images_image image JOIN images_placement placement ON placement.image_id = image.id
+JOIN images_repository repository ON repository.id = placement.repository_id
+JOIN images_registry registry ON registry.id = repository.registry_id
+CROSS JOIN LATERAL (SELECT digest FROM images_manifest WHERE image_id = image.id
+                    UNION SELECT image.config_digest WHERE image.config_digest IS NOT NULL) named
+WHERE image.id = ANY(%s) AND registry.host || '/' || repository.name = ANY(%s)
+"""
+
+
+def places_of(images: Collection[int], approvals: Iterable[Approval]) -> dict[int, list[tuple[str, str]]]:
+    """{image: [(repository that the list names, digest)]}."""
+    found: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(PLACES, [sorted(images), sorted({one.name for one in approvals})])
+        for image, name, digest in cursor.fetchall():
+            found[image].append((name, unpack_digest(digest)))
+    return found
