@@ -21,7 +21,7 @@ from governance.web.connections import OutboundError, tls
 from governance.web.outbound import Place
 from governance.web.vault import NoKey, is_current, open_sealed, seal
 from scanning.hints import hint
-from scanning.models import Connection
+from scanning.models import Connection, RepositoryCrawl
 from scanning.registries import ADAPTERS, RegistryError, Target, find
 
 # What is entered; all else of a connection follows from it or is kept by the crawl.
@@ -80,6 +80,7 @@ def crawl_now(viewer: Viewer | None, connection: Connection) -> None:
     """Put it first in line, whatever its schedule; raises `PermissionDenied`."""
     only_administrators(viewer)
     Connection.objects.filter(pk=connection.pk).update(next_at=Now(), paused_until=None)
+    RepositoryCrawl.objects.filter(connection=connection).update(next_at=Now())
     audit(viewer, "registry.crawl", named(connection))
     transaction.on_commit(lambda: hint("crawl"))
 

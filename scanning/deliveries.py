@@ -44,10 +44,14 @@ class Envelope:
     idempotency_key: str = ""
     is_demo: bool = False
     subject: str = ""
+    # What we fetched ourselves, and where: `registry:5`.
+    origin: str = ""
 
     @property
     def source(self) -> str:
         """Keys are unique within this."""
+        if self.origin:
+            return self.origin
         if isinstance(self.viewer, Token):
             return f"token:{self.viewer.pk}"
         return f"user:{self.viewer.pk}" if isinstance(self.viewer, User) else "command line"

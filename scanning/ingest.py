@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 
-from django.conf import settings
-from django.db import Error, InterfaceError, OperationalError, connection, connections, transaction
+from django.db import Error, InterfaceError, OperationalError, connection, transaction
 
 from governance.findings.osv.rematch import match_images
 from governance.findings.record import Arrival, reasons_of, record_report
@@ -35,6 +32,7 @@ from scanning.deliveries import (
     renew,
 )
 from scanning.failpoints import reach
+from scanning.heartbeat import beating
 from scanning.parsers import parse
 from scanning.parsers.document import open_document
 from scanning.summary import figures_of
@@ -64,7 +62,7 @@ def process(held: Claim) -> None:
         insist(partial(quarantine, held, text, "Crashed"))
         return
     try:
-        with heartbeat(held):
+        with beating(partial(renew, held)):
             is_news, waiting = ingest(held)
         if is_news:
             follow_up(held, waiting)
@@ -176,25 +174,3 @@ def figures(report: ScanReport, arrival: Arrival) -> Figures:
         scanned_at=at,
         result={**figures_of(report), "reasons": [clean_text(text, 500) for text in reasons]},
     )
-
-
-@contextmanager
-def heartbeat(held: Claim) -> Iterator[None]:
-    """Renew the lease every quarter of its time while the work goes on, from a thread with its own connection."""
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(settings.LEASE_SECONDS / 4):
-            try:
-                renew(held)
-            except Error:
-                connection.close()
-        connections.close_all()
-
-    # Most deliveries take milliseconds: the thread costs about 50 µs, the connection is made only if it beats.
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()

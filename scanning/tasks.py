@@ -6,6 +6,7 @@ from celery import shared_task
 
 from governance.findings import enrichment, life, split, state, weigh
 from governance.findings.osv import rematch as osv_rematch
+from scanning import crawl as crawling
 from scanning import deliveries, hearing, pool, refresh
 from scanning.slots import take_slot
 
@@ -58,3 +59,9 @@ def rematch() -> None:
     """Images whose packages or advisories changed, for one turn."""
     if take_slot("rematch", 30) and osv_rematch.work_off():
         state.settle(most=1_000)
+
+
+@shared_task(ignore_result=True)
+def crawl() -> None:
+    """Registries whose time has come, or that somebody asked for."""
+    crawling.work()

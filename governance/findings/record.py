@@ -288,7 +288,7 @@ def _before(image: int, key: tuple[str, str, ImageFacts], details: Contents, fac
 def _identify(found: Resolved, image: ImageFacts, facts: Facts, before: Before) -> bool:
     """Write down what the report adds to the identity; True if anything changed that the counters rest on."""
     if found.merged:
-        _move_scans(found.image, found.merged)
+        move_scans(found.image, found.merged)
     news = record_digests(found.image, facts, found.known_digests)
     described = not before.details or found.created
     if described:
@@ -306,20 +306,20 @@ def _identify(found: Resolved, image: ImageFacts, facts: Facts, before: Before) 
         platform = "/".join(part for part in (facts.os, facts.architecture, facts.variant) if part)
         sightings = [Sighting(by_name[tag.name], tag.tag, platform, found.image, facts.at) for tag in facts.tags]
         left = {pk for seen in sightings if (pk := observe_tag(seen))}
-        adopted = before.named and _adopt(found.image, facts.tags)
+        adopted = before.named and adopt(found.image, facts.tags)
         for pk in sorted(left):
             rename(pk)
     rename(found.image)
     return bool(found.merged) or described or adopted
 
 
-def _move_scans(into: int, gone: Sequence[int]) -> None:
+def move_scans(into: int, gone: Sequence[int]) -> None:
     """The scans of records that were merged compete for being current like any others."""
     Scan.objects.filter(image__in=gone).update(is_current=False)
     Scan.objects.filter(image__in=gone).update(image=into)
 
 
-def _adopt(image: int, tags: Sequence[Reference]) -> bool:
+def adopt(image: int, tags: Sequence[Reference]) -> bool:
     """Scans that knew only a name, and whose tag is now known to have pointed here, move to the image."""
     adopted = False
     for tag in tags:
