@@ -13,6 +13,7 @@ from governance.overview.api import ImageViewSet
 from governance.overview.source_api import SourceViewSet
 from governance.runtime.api import BenchmarkViewSet
 from scanning.api import Report, Reports
+from scanning.webhook_api import WebhookViewSet
 
 router = SimpleRouter()
 router.register("images", ImageViewSet, basename="image")
@@ -20,6 +21,7 @@ router.register("vulnerabilities", VulnerabilityViewSet, basename="vulnerability
 router.register("vex", VexViewSet, basename="vex")
 router.register("benchmarks", BenchmarkViewSet, basename="benchmark")
 router.register("sources", SourceViewSet, basename="source")
+router.register("webhooks", WebhookViewSet, basename="webhook")
 router.register("tokens", TokenViewSet, basename="token")
 
 app_name = "api"

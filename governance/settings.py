@@ -205,6 +205,8 @@ SPECTACULAR_SETTINGS = {
         "CheckResult": "governance.runtime.models.BenchmarkResult.Result",
         "ImageState": "governance.images.models.Image.State",
         "ReportState": ["received", "processed", "quarantined"],
+        "WebhookState": ["off", "never", "refused", "heard"],
+        "WebhookKind": "scanning.hooks.CHOICES",
     },
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
 }

@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("vex/", include("governance.findings.vex_urls")),
     path("posture/", include("governance.runtime.urls")),
     path("deliveries/", include("scanning.urls")),
+    path("sources/webhooks/", include("scanning.webhook_urls")),
     path("feeds/", include("scanning.feed_urls")),
     path("theme/", theme, name="theme"),
 ]

@@ -44,7 +44,7 @@ class Gauge:
             self.sent[source] = self.sent.get(source, 0) + 1
             if self.sent[source] > settings.REPORTS_PER_MINUTE:
                 wait = 61 - int(now % 60)
-                raise Busy(429, wait, f"more than {settings.REPORTS_PER_MINUTE} reports a minute with one token")
+                raise Busy(429, wait, f"more than {settings.REPORTS_PER_MINUTE} reports a minute from one sender")
             if time.monotonic() - self.looked_at > LOOK_SECONDS:
                 self.trouble = trouble()
                 self.looked_at = time.monotonic()

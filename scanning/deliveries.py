@@ -30,6 +30,8 @@ from scanning.hints import hint
 from scanning.models import Delivery, DeliveryBody
 
 ATTEMPTS = 3
+# Begins the source of every event.
+EVENT = "webhook:"
 # Longer names stand in a delivery's key as their hash, so that none is cut and taken for another.
 LONGEST_IN_KEY = 180
 
@@ -45,12 +47,16 @@ class Envelope:
     idempotency_key: str = ""
     is_demo: bool = False
     subject: str = ""
+    # The source of an event.
+    webhook: int | None = None
     # What we fetched ourselves, and where: `registry:5`.
     origin: str = ""
 
     @property
     def source(self) -> str:
         """Keys are unique within this."""
+        if self.webhook is not None:
+            return f"{EVENT}{self.webhook}"
         if self.origin:
             return self.origin
         if isinstance(self.viewer, Token):
@@ -77,11 +83,11 @@ class LostLease(Exception):
 
 ACCEPT = """
 WITH arrived AS (
-    INSERT INTO scanning_delivery (source, key, token_id, sender_id, team_id, image, subject, stage, format_asked,
-        is_demo, body_sha256, wire_bytes, raw_bytes, state, attempts, error_class, error, format, scanner,
+    INSERT INTO scanning_delivery (source, key, token_id, sender_id, team_id, webhook_id, image, subject, stage,
+        format_asked, is_demo, body_sha256, wire_bytes, raw_bytes, state, attempts, error_class, error, format, scanner,
         scanner_version, kind)
-    VALUES (%(source)s, %(key)s, %(token)s, %(sender)s, %(team)s, %(image)s, %(subject)s, %(stage)s, %(format)s,
-        %(is_demo)s, %(sha256)s, %(wire)s, %(raw)s, 'received', 0, '', '', '', '', '', '')
+    VALUES (%(source)s, %(key)s, %(token)s, %(sender)s, %(team)s, %(webhook)s, %(image)s, %(subject)s, %(stage)s,
+        %(format)s, %(is_demo)s, %(sha256)s, %(wire)s, %(raw)s, 'received', 0, '', '', '', '', '', '')
     ON CONFLICT (source, key) DO NOTHING RETURNING id
 ), body AS (
     INSERT INTO scanning_deliverybody (delivery_id, data) SELECT id, %(packed)s FROM arrived
@@ -102,6 +108,7 @@ def accept(body: Body, envelope: Envelope, ring: bool = True) -> tuple[int, bool
         "token": token.pk if token else None,
         "sender": envelope.viewer.pk if isinstance(envelope.viewer, User) else None,
         "team": token.team_id if token else None,
+        "webhook": envelope.webhook,
         "image": clean_text(envelope.image, 500),
         "subject": clean_text(envelope.subject, 200),
         "stage": envelope.stage,

@@ -21,6 +21,7 @@ from governance.findings.weigh import waiting
 from governance.web.problems import problem
 from scanning.feed_views import rows
 from scanning.models import Delivery
+from scanning.webhooks import webhook
 
 SOURCE = ("id", "name", "scanner", "stage")
 OPEN = Gauge("portwarden_deliveries_open", "Deliveries that wait or are being worked on")
@@ -123,4 +124,5 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),
+    path("webhooks/<slug:kind>/<str:source>/", webhook, name="webhook"),
 ]

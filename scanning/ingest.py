@@ -21,6 +21,7 @@ from governance.images.names import NotYours
 from governance.runtime.benchmarks import reasons_of_benchmarks, record_benchmarks
 from scanning.deliveries import (
     ATTEMPTS,
+    EVENT,
     Claim,
     Figures,
     LostLease,
@@ -32,6 +33,7 @@ from scanning.deliveries import (
     renew,
 )
 from scanning.failpoints import reach
+from scanning.hearsay import hear
 from scanning.heartbeat import beating
 from scanning.parsers import parse
 from scanning.parsers.document import open_document
@@ -132,6 +134,10 @@ def ingest(held: Claim) -> tuple[bool, list[int]]:
 
     Returns whether it may concern other images, too, and its images that wait to be matched with advisories.
     """
+    if held.delivery.source.startswith(EVENT):
+        # Nothing that an event says is believed.
+        hear(held)
+        return False, []
     report = read(held)
     arrival = arrival_of(held)
     reach("process.after_parse", arrival.reference)

@@ -9,6 +9,7 @@ from governance.accounts.models import Team, Token, User
 from governance.accounts.scope import Viewer, teams_of
 from governance.images.models import Registry, Repository
 from governance.web.fields import DigestField
+from scanning.models_hooks import WebhookSource
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
@@ -42,6 +43,8 @@ class Delivery(models.Model):
     token = models.ForeignKey(Token, models.SET_NULL, null=True, related_name="deliveries")
     sender = models.ForeignKey(User, models.SET_NULL, null=True, related_name="deliveries")
     team = models.ForeignKey(Team, models.SET_NULL, null=True, related_name="deliveries")
+    # The source of an event; `source` below begins with "webhook:" also after that source was removed.
+    webhook = models.ForeignKey(WebhookSource, models.SET_NULL, null=True, related_name="deliveries", db_index=False)
     # "token:5" and the like: what the key below is unique within.
     source = models.CharField(max_length=40)
     key = models.CharField(max_length=255)
@@ -87,6 +90,7 @@ class Delivery(models.Model):
                 condition=models.Q(state__in=["received", "processing"]),
             ),
             models.Index(fields=["state", "-id"], name="delivery_state"),
+            models.Index(fields=["webhook", "-id"], name="delivery_event", condition=models.Q(webhook__isnull=False)),
         ]
 
     @property

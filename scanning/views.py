@@ -31,7 +31,7 @@ class DeliveryList(ListPage):
     def queryset(self) -> QuerySet[Delivery]:
         """What the viewer may see."""
         rows = Delivery.objects.visible_to(viewer_of(self.request))
-        return rows.select_related("token", "sender", "team")
+        return rows.select_related("token", "sender", "team", "webhook")
 
 
 @require_GET
@@ -42,7 +42,7 @@ def format_list(request: HttpRequest) -> HttpResponse:
 
 def visible(request: HttpRequest, pk: int) -> Delivery:
     """The delivery, or 404."""
-    rows = Delivery.objects.visible_to(viewer_of(request)).select_related("token", "sender", "team")
+    rows = Delivery.objects.visible_to(viewer_of(request)).select_related("token", "sender", "team", "webhook")
     return get_object_or_404(rows, pk=pk)
 
 

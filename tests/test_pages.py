@@ -18,6 +18,7 @@ from governance.findings.models import Advisory, Source
 from governance.findings.models_vex import VexStatement
 from governance.images.models import Image
 from scanning.models import Delivery
+from scanning.webhook_sources import Wanted, add_source
 from tests.conftest import Machine
 from tests.make import deliver, make_image, make_run, make_statement, make_token, make_user, make_vex
 
@@ -144,6 +145,19 @@ ROWS: dict[str, list[Row]] = {
     "scanning:delivery_replay": [
         Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "delivery"),
     ],
+    "webhooks:webhook_list": [
+        Row(page(**NOT_PEOPLE)),
+        Row(page(auditor=422, admin=422, **NOT_PEOPLE), "post", data={"kind": "nothing"}),
+    ],
+    "webhooks:webhook_detail": [Row(page(**NOT_PEOPLE), named="webhook")],
+    "webhooks:webhook_secret": [Row(page(auditor=403, admin=201, **NOT_PEOPLE), "post", "webhook")],
+    "webhooks:webhook_switch": [Row(page(auditor=403, admin=302, **NOT_PEOPLE), "post", "webhook")],
+    "webhooks:webhook_remove": [Row(page(auditor=403, admin=302, **NOT_PEOPLE), "post", "webhook")],
+    "webhooks:webhook_test": [
+        Row(page(auditor=403, admin=302, **NOT_PEOPLE), "post", "webhook", {"reference": "shop/api:1.0"}),
+    ],
+    # Senders prove themselves by the source's secret; who one is otherwise does not count.
+    "webhook": [Row(everyone(401), "post", "sender")],
     "feeds:feed_list": [Row(page())],
     "feeds:feed_fetch": [Row(page(auditor=403, admin=302, **NOT_PEOPLE), "post", "feed")],
     "api:schema": [Row(everyone(200))],
@@ -184,6 +198,29 @@ ROWS: dict[str, list[Row]] = {
     "api:benchmark-list": [Row(api(READERS))],
     "api:benchmark-detail": [Row(OWN_API, named="run")],
     "api:benchmark-results": [Row(OWN_API, named="run")],
+    "api:webhook-list": [
+        Row(api(ADMINS)),
+        Row(
+            api((), viewer=403, stranger=403, auditor=403, admin=201) | {"admin token": 201},
+            "post",
+            data={"kind": "registry", "name": "n", "registry": "registry.example"},
+        ),
+    ],
+    "api:webhook-detail": [
+        Row(api(ADMINS, viewer=404, stranger=404), named="webhook"),
+        Row(api((), viewer=404, stranger=404, auditor=403, admin=204) | {"admin token": 204}, "delete", "webhook"),
+    ],
+    "api:webhook-secret": [
+        Row(api((), viewer=404, stranger=404, auditor=403, admin=201) | {"admin token": 201}, "post", "webhook"),
+    ],
+    "api:webhook-switch": [
+        Row(
+            api((), viewer=404, stranger=404, auditor=403, admin=200) | {"admin token": 200},
+            "post",
+            "webhook",
+            {"is_enabled": "false"},
+        ),
+    ],
     "api:token-list": [
         Row(api(ADMINS)),
         Row(
@@ -250,6 +287,9 @@ def arguments(named: str, team: Team) -> list[object]:
         return [somebody.pk] if named == "person" else [team.pk, somebody.pk]
     if named == "feed":
         return ["kev"]
+    if named in ("webhook", "sender"):
+        source, _ = add_source(None, Wanted("registry", "shop", "registry.example"))
+        return [source.pk] if named == "webhook" else [source.kind, source.name]
     if named == "team":
         return [team.pk]
     if not named:
@@ -331,7 +371,13 @@ def test_every_answer_carries_its_headers(name: str, admin, client) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [name for name, rows in ROWS.items() for row in rows if row.method == "post" and not name.startswith("api:")],
+    [
+        name
+        for name, rows in ROWS.items()
+        for row in rows
+        # A sender's call is no form: it has no session to abuse.
+        if row.method == "post" and not name.startswith("api:") and name != "webhook"
+    ],
 )
 def test_no_change_without_the_forms_token(name: str, team, admin) -> None:
     client = Client(enforce_csrf_checks=True)

@@ -23,6 +23,7 @@ PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("sources:source_list", "Coverage", "coverage"),
             ("scanning:delivery_list", "Deliveries", "inbox"),
+            ("webhooks:webhook_list", "Webhooks", "hook"),
             ("feeds:feed_list", "Feeds", "feed"),
             ("vex:statement_list", "VEX", "vex"),
         ),
@@ -46,7 +47,7 @@ ELSEWHERE = {
     "teams:member_role": "teams:team",
 }
 # Only for those who see everything.
-RESTRICTED = {"accounts:person_list"}
+RESTRICTED = {"accounts:person_list", "webhooks:webhook_list"}
 
 
 def here(name: str) -> str:

@@ -59,7 +59,7 @@ class Unavailable:
 def unavailable(request: HttpRequest) -> HttpResponse:
     """503 in the form the caller reads."""
     text = "the database cannot be reached; nothing was lost, try again in a few seconds"
-    if request.path.startswith("/api/"):
+    if request.path.startswith(("/api/", "/webhooks/")):
         response: HttpResponse = problem(503, text)
     else:
         response = render(request, "503.html", {"text": text}, status=503)

@@ -41,9 +41,14 @@ def recognises(document: Document) -> bool:
     return document.has("push_data", "repository") and "repo_name" in document.inside("repository")
 
 
+def payload_of(document: Document) -> Payload:
+    """The payload. Raises `ReportError`."""
+    return decode(DECODER, document.body)
+
+
 def parse(document: Document) -> ScanReport:
     """Read the repository and tag."""
-    read = decode(DECODER, document.body)
+    read = payload_of(document)
     push, repository = read.push or Push(), read.repository or Repository()
     image = facts_of(repository.name or "", text_of(push.tag))
     return event(NAME, "dockerhub", [image] if image.references else [], moment(push.pushed_at))

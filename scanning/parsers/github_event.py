@@ -69,9 +69,14 @@ def recognises(document: Document) -> bool:
     return document.has("action") and any({"package_version", "package_type"} <= members.keys() for members in packages)
 
 
+def payload_of(document: Document) -> Payload:
+    """The payload. Raises `ReportError`."""
+    return decode(DECODER, document.body)
+
+
 def parse(document: Document) -> ScanReport:
     """Read the container's name and digest; other packages are no images."""
-    read = decode(DECODER, document.body)
+    read = payload_of(document)
     package = read.registry_package or read.package or Package()
     version = package.version or Version()
     kinds = {(package.ecosystem or "").lower(), (package.type or "").lower()}

@@ -30,11 +30,18 @@ class Repository(msgspec.Struct, gc=False):
     name: str | None = field(default=None, name="repo_full_name")
 
 
+class Scan(msgspec.Struct, gc=False):
+    """`scan`: what was looked for."""
+
+    type: str | None = field(default=None, name="scan_type")
+
+
 class Data(msgspec.Struct, gc=False):
     """`event_data`, in CloudEvents `data`; replications and retentions have neither member."""
 
     resources: list[Resource] | None = None
     repository: Repository | None = None
+    scan: Scan | None = None
 
 
 class Payload(msgspec.Struct, gc=False):
@@ -56,9 +63,14 @@ def recognises(document: Document) -> bool:
     return default or (document.has("specversion", "data") and document.text("type").startswith("harbor."))
 
 
+def payload_of(document: Document) -> Payload:
+    """Either shape. Raises `ReportError`."""
+    return decode(DECODER, document.body)
+
+
 def parse(document: Document) -> ScanReport:
     """Read the artifacts' names."""
-    read = decode(DECODER, document.body)
+    read = payload_of(document)
     data = read.event_data or read.data or Data()
     repository = (data.repository and data.repository.name) or ""
     images = (_facts(one, repository) for one in data.resources or ())

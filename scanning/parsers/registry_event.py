@@ -33,6 +33,7 @@ class Request(msgspec.Struct, gc=False):
 class Event(msgspec.Struct, gc=False):
     """One event."""
 
+    action: str | None = None
     timestamp: str | None = None
     target: Target | None = None
     request: Request | None = None
@@ -62,22 +63,28 @@ def recognises(document: Document) -> bool:
 
 def parse(document: Document) -> ScanReport:
     """Read the manifests' names: what is a blob by its type and its address is no image."""
-    listed = _events(document)
+    listed = events_of(document)
     check_amount(len(listed), "events")
     images = [facts for one in listed if (facts := _facts(one))]
     return event(NAME, "registry", images, moment(listed[0].timestamp) if listed else None)
 
 
-def _events(document: Document) -> list[Event]:
+def events_of(document: Document) -> list[Event]:
+    """The events of a delivery, or the one of Azure's. Raises `ReportError`."""
     if document.has("events"):
         return decode(PAYLOADS, document.body).events or []
     return [decode(EVENTS, document.body)]
 
 
+def is_manifest(target: Target) -> bool:
+    """It is a manifest or index by its type, its tag or its address, and no blob."""
+    media_type = target.media_type or ""
+    return bool("manifest" in media_type or "index" in media_type or target.tag or "/manifests/" in (target.url or ""))
+
+
 def _facts(one: Event) -> ImageFacts | None:
     target = one.target or Target()
-    is_manifest = "manifest" in (target.media_type or "") or "index" in (target.media_type or "")
-    if not target.repository or not (is_manifest or target.tag or "/manifests/" in (target.url or "")):
+    if not target.repository or not is_manifest(target):
         return None
     host = (one.request and one.request.host) or ""
     return facts_of(target.repository, target.tag or "", target.digest or "", host)
