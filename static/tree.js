@@ -68,7 +68,7 @@
         itemStyle: { color: node.bad ? colour("--high-fill") : colour("--muted"), borderColor: here ? colour("--link") : colour("--muted") },
         label: {
           formatter: shorten(node.name) + (branches && node.fold ? `  ▸ ${node.below}` : ""),
-          color: node.href || node.here ? ink : colour("--muted"),
+          color: node.id || node.here ? ink : colour("--muted"),
           fontWeight: node.here || here ? 600 : 400,
           backgroundColor: colour(here ? "--hover" : "--sheet"),
         },
@@ -121,9 +121,13 @@
       if (this.says) this.says.textContent = this.words(node);
     }
 
+    visit(node) {
+      if (node.id && !node.here) window.location.assign(this.box.dataset.treeImage.replace("/0/", `/${node.id}/`));
+    }
+
     pick(node) {
       if (node.children?.length && node !== this.root) node.fold = !node.fold;
-      else if (node.href && !node.here) window.location.assign(node.href);
+      else this.visit(node);
       this.go(node);
     }
 
@@ -148,8 +152,8 @@
         event.preventDefault();
         const node = to();
         if (node) this.go(node);
-      } else if (event.key === "Enter" && this.at.href && !this.at.here) {
-        window.location.assign(this.at.href);
+      } else if (event.key === "Enter" && this.at.id) {
+        this.visit(this.at);
       } else if (event.key === "Enter" || event.key === " ") {
         event.preventDefault();
         this.pick(this.at);

@@ -51,14 +51,15 @@ class User(AbstractBaseUser):
         return self.is_active and self.role == self.Role.ADMIN
 
     @cached_property
-    def team_names(self) -> dict[int, str]:
-        """{id: name} of the teams this person belongs to, by name; looked up once a request."""
-        return dict(self.teams.order_by("name").values_list("pk", "name"))
+    def held_roles(self) -> dict[int, tuple[str, str]]:
+        """{team: (its name, this person's role in it)}, by name; looked up once a request."""
+        rows = Membership.objects.filter(user=self).order_by("team__name").values_list("team", "team__name", "role")
+        return {team: (name, role) for team, name, role in rows}
 
     @property
     def team_ids(self) -> set[int]:
         """Ids of the teams this person belongs to."""
-        return set(self.team_names)
+        return set(self.held_roles)
 
     @property
     def sees_everything(self) -> bool:

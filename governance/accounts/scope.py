@@ -58,7 +58,7 @@ def edited_teams(viewer: Viewer | None) -> set[int] | None:
     if viewer.is_admin:
         return None
     roles = (Membership.Role.EDITOR, Membership.Role.ADMIN)
-    return set(Membership.objects.filter(user=viewer, role__in=roles).values_list("team", flat=True))
+    return {team for team, (_, role) in viewer.held_roles.items() if role in roles}
 
 
 def edits(viewer: Viewer | None, teams: Collection[int]) -> bool:

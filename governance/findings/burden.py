@@ -18,7 +18,7 @@ from governance.images.models import Image
 
 SIZE = 50
 # Of a base with more descendants than this, so many are looked at, and the numbers say so.
-LOOKED_AT = 5_000
+LOOKED_AT = 2_000
 
 
 @dataclass(slots=True)

@@ -11,7 +11,6 @@ from typing import Any
 from django.db import connection
 from django.db.models import JSONField, OuterRef, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
-from django.urls import reverse
 
 from governance.accounts.scope import Viewer, teams_of
 from governance.images.freshness import Freshness, freshness_of
@@ -21,7 +20,7 @@ from governance.images.reach import spread_of
 KNOWN, NAMED, NOTHING, UNKNOWN = "known", "named", "nothing", "unknown"
 DEEPEST = 20
 # A tree shows so many images; of one repository so many, the others as a number.
-TREE, LEAVES = 2_000, 40
+TREE, LEAVES = 1_500, 40
 REPOSITORIES = 50
 
 
@@ -134,7 +133,8 @@ ORDER BY image.descendants DESC, image.rank DESC, image.id DESC
 def tree_of(viewer: Viewer, image: Image, chain: Sequence[Image]) -> tuple[str, bool]:
     """The tree from the lowest base down through the image, as JSON for the drawing; and whether it is the whole.
 
-    `{name, href, here, bad, fold, children}`; what others own below is a number, never a name.
+    `{name, id, here, bad, fold, children}`, under a repository the last part of the name only: a tree of a thousand
+    images is a third of the page. What others own below is a number, never a name.
     """
     with connection.cursor() as cursor:
         cursor.execute(BELOW, [image.pk, image.pk, TREE])
@@ -146,12 +146,8 @@ def tree_of(viewer: Viewer, image: Image, chain: Sequence[Image]) -> tuple[str, 
     root = {"name": str(image), "here": True, "children": _branches(image.pk, children, teams, 0)}
     for above in chain:
         leaf: dict[str, Any] = {"name": str(above), "children": [root]}
-        root = leaf | ({"href": _href(above.pk)} if sees(viewer, above) else {})
+        root = leaf | ({"id": above.pk} if sees(viewer, above) else {})
     return json.dumps(root, separators=(",", ":")), len(nodes) < TREE
-
-
-def _href(pk: int) -> str:
-    return reverse("images:image_lineage", args=[pk])
 
 
 def _branches(base: int, children: dict[int, list[Node]], teams: set[int] | None, depth: int) -> list[dict[str, Any]]:
@@ -171,17 +167,19 @@ def _branches(base: int, children: dict[int, list[Node]], teams: set[int] | None
 
 def _branch(node: Node, children: dict[int, list[Node]], teams: set[int] | None, depth: int) -> dict[str, Any]:
     below = _branches(node.id, children, teams, depth + 1) if depth < DEEPEST else []
-    return {**_leaf(node), "fold": depth > 0, "children": below}
+    return {**_leaf(node), **({"fold": True} if depth else {}), "children": below}
 
 
-def _leaf(node: Node) -> dict[str, Any]:
-    return {"name": node.name, "href": _href(node.id), "bad": node.critical + node.high}
+def _leaf(node: Node, short: bool = False) -> dict[str, Any]:
+    bad = node.critical + node.high
+    name = node.name.rpartition("/")[2] if short else node.name
+    return {"name": name, "id": node.id, **({"bad": bad} if bad else {})}
 
 
 def _repository(name: str, nodes: list[Node]) -> dict[str, Any]:
     if len(nodes) == 1:
         return _leaf(nodes[0])
-    leaves = [_leaf(node) for node in nodes[:LEAVES]]
+    leaves = [_leaf(node, short=True) for node in nodes[:LEAVES]]
     if len(nodes) > LEAVES:
         leaves.append({"name": f"and {len(nodes) - LEAVES} more"})
     return {"name": f"{name or 'no repository'} · {len(nodes)}", "fold": True, "children": leaves}

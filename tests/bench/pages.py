@@ -37,7 +37,7 @@ def addresses(image: Image, team: Team) -> list[Address]:
     images += [f"team={team.name}", "stage=registry", "sort=risk", "exploited=true", "exploited=true&sort=risk"]
     found: list[Address] = [("overview:start", [], "")]
     found += [("images:image_list", [], query) for query in images]
-    tabs = ("detail", "findings", "packages", "layers", "scans", "timeline", "checks")
+    tabs = ("detail", "findings", "packages", "layers", "lineage", "work", "rebuild", "scans", "timeline", "checks")
     found += [(f"images:image_{tab}", [image.pk], "") for tab in tabs]
     found += [
         ("findings:vulnerability_list", [], query) for query in ("", "severity=5", "q=CVE-2099-10", "q=lib42", "q=flaw")
@@ -49,13 +49,15 @@ def addresses(image: Image, team: Team) -> list[Address]:
     found += [("sources:source_detail", [source], ""), ("api:source-list", [], ""), ("api:source-detail", [source], "")]
     found += [("images:image_list", [], f"source={source}&heard={word}") for word in ("in_time", "late", "failed")]
     found += [("images:image_list", [], "current=true&place=ci-stale")]
+    found += [("bases:base_list", [], ""), ("bases:unknown", [], ""), ("images:image_list", [], f"base={image.pk}")]
     found += [("findings:vulnerability_detail", [name], "") for name in (vulnerability, rare)]
     found += [("scanning:delivery_list", [], query) for query in ("", "state=quarantined", "stage=registry")]
     found += [("scanning:delivery_detail", [delivery.pk], ""), ("accounts:token_list", [], "")]
     found += [("api:image-list", [], query) for query in ("", f"q={vulnerability}", "severity=critical")]
     found += [("api:image-detail", [image.pk], ""), ("api:vulnerability-detail", [vulnerability], "")]
     found += [
-        (f"api:image-{name}", [image.pk], "") for name in ("findings", "lineage", "timeline", "scans", "workloads")
+        (f"api:image-{name}", [image.pk], "")
+        for name in ("findings", "lineage", "work", "timeline", "scans", "workloads")
     ]
     return [*found, ("api:vulnerability-list", [], ""), ("api:report-detail", [delivery.pk], "")]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Any
 
 from django import template
@@ -21,8 +20,11 @@ def scope_picker(context: Context) -> dict[str, Any]:
     user = request.user
     teams: list[tuple[str, str]] = []
     if isinstance(user, User):
-        every = Team.objects.order_by("name").values_list("pk", "name")[:MOST] if user.sees_everything else ()
-        teams = [(str(pk), name) for pk, name in every or islice(user.team_names.items(), MOST)]
+        if user.sees_everything:
+            rows = list(Team.objects.order_by("name").values_list("pk", "name")[:MOST])
+        else:
+            rows = [(pk, name) for pk, (name, _) in user.held_roles.items()][:MOST]
+        teams = [(str(pk), name) for pk, name in rows]
     kept = [(name, value) for name, values in request.GET.lists() for value in values]
     return {
         "teams": teams,

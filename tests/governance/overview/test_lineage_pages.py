@@ -169,7 +169,7 @@ def test_the_tree_shows_the_chain_and_only_numbers_of_others(
         return json.loads(unescape(found[1]))
 
     above = tree(as_mate, app)
-    assert (above["name"], "href" in above, above["children"][0]["here"]) == (str(base), False, True)
+    assert (above["name"], "id" in above, above["children"][0]["here"]) == (str(base), False, True)
     assert tree(as_keeper, base)["children"] == [{"name": "1 of other teams"}]
 
 
