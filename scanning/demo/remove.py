@@ -11,8 +11,9 @@ from governance.accounts.audit import audit
 from governance.accounts.models import Team
 from governance.findings.models import Scan, Source
 from governance.findings.state import choose_current, refresh
-from governance.images.models import Image, Registry, Repository
+from governance.images.models import BaseReach, Image, Registry, Repository
 from governance.images.names import rename
+from governance.images.reach import queue
 from governance.runtime.models import BenchmarkRun
 from scanning.demo import catalogue
 from scanning.demo.fleet import HOST
@@ -69,6 +70,10 @@ def _images(traces: Traces) -> int:
     stands_for_others = Exists(Image.objects.filter(merged_into=OuterRef("pk"), is_demo=False))
     lone = list(mine.exclude(told).exclude(stands_for_others).values_list("pk", flat=True))
     before = Image.objects.count()
+    # What real images have of them built on them is counted again.
+    counted = BaseReach.objects.filter(repository__is_demo=True)
+    queue({row.base_id for row in counted.only("base")})
+    counted.delete()
     # Records that were merged into others point at them, so they go first.
     Image.objects.filter(pk__in=lone, merged_into__isnull=False).delete()
     Image.objects.filter(pk__in=lone).delete()

@@ -153,6 +153,8 @@ def fleet(found: dict[str, Any]) -> Iterator[Line]:
     seconds = bases["lineage_seconds"] + bases["split_seconds"]
     yield Line(f"every base and split from nothing, {of}", seconds, 120, "s", note=note)
     yield Line("statements for the base and split of one arriving image", bases["arriving_statements"], 10)
+    note = f"{bases['bases_counted']:,} bases, at any depth, by repository"
+    yield Line("what is built on each base, counted from nothing", bases["reach_seconds"], unit="s", note=note)
     users = found["users"]
     note = f"{users['pages_per_second']:.1f} pages/s, p50 {users['p50_ms']:.0f} ms; slowest {users['slowest'][0]}"
     yield Line(f"{users['people']} people at once, p95 of all pages, {of}", users["p95_ms"], PAGE_MS, "ms", note=note)

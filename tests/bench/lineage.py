@@ -15,6 +15,7 @@ from governance.findings.state import settle
 from governance.images.claims import queue
 from governance.images.lineage import relate_all, settle_lineage
 from governance.images.models import Image, LineageWork, SplitWork
+from governance.images.reach import settle_reach
 from tests.bench.pages import Counter
 from tests.bench.seed import BASES
 
@@ -57,6 +58,8 @@ def measure() -> dict[str, Any]:
     between = time.monotonic()
     split = settle_splits(10**9)
     ended = time.monotonic()
+    counted = settle_reach(10**9)
+    reached = time.monotonic()
     assert not LineageWork.objects.exists()
     assert not SplitWork.objects.exists()
     found = Image.objects.filter(base__isnull=False)
@@ -66,5 +69,7 @@ def measure() -> dict[str, Any]:
         "split": split,
         "lineage_seconds": between - began,
         "split_seconds": ended - between,
+        "bases_counted": counted,
+        "reach_seconds": reached - ended,
         "arriving_statements": arriving(),
     }
