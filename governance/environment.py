@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,24 @@ def env_keys(name: str) -> list[bytes]:
         if word and len(keys[-1]) != 32:
             raise ImproperlyConfigured(f"{name} must be 32 random bytes in base64, not {len(keys[-1])}")
     return [key for key in keys if key]
+
+
+def env_command(name: str, words: set[str]) -> str | list[str]:
+    """Read one of `words`, or a program with its arguments as a JSON list; no shell ever sees it."""
+    text = os.environ.get(name, "").strip() or "auto"
+    if text in words:
+        return text
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or not found or not all(isinstance(word, str) and word for word in found):
+        raise ImproperlyConfigured(
+            f'{name} must be one of {", ".join(sorted(words))}, or a list as in ["trivy", "image"]'
+        )
+    if not any("{image}" in word for word in found[1:]):
+        raise ImproperlyConfigured(f"{name} must have {{image}} among its arguments")
+    return found
 
 
 def database(url: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-from governance.environment import database, env_bool, env_int, env_keys, env_list, env_secret
+from governance.environment import database, env_bool, env_command, env_int, env_keys, env_list, env_secret
 from governance.findings.osv.ecosystems import ECOSYSTEMS, feed_addresses
 from governance.web.addresses import Allowed
 
@@ -244,6 +244,18 @@ SILENT_PAUSES = env_int("SILENT_PAUSES", 2, 1)
 SILENT_HOURS = env_int("SILENT_HOURS", 0, 0)
 # Days for which an image is expected again from the source that reported it last, if a tag still points to it.
 EXPECTED_DAYS = env_int("EXPECTED_DAYS", 90, 1)
+# What scans images where they lie, beside the scanners of Harbor and Quay: `off`, `trivy`, `syft` (packages only),
+# a command as a JSON list with {image} in it, or `auto`: Trivy where TRIVY_SERVER is set, else Syft if it is installed.
+SCANNER = env_command("SCANNER", {"auto", "off", "trivy", "syft"})
+# Address of a Trivy server, which keeps the database; without it each worker fetches its own.
+TRIVY_SERVER = os.environ.get("TRIVY_SERVER", "")
+# Scans that are asked for in an hour (0: none but those that people ask for), at a time, and days until the next.
+SCANS_PER_HOUR = env_int("SCANS_PER_HOUR", 60, 0)
+SCANS_AT_ONCE = env_int("SCANS_AT_ONCE", 1, 1)
+SCAN_DAYS = env_int("SCAN_DAYS", 7, 1)
+# Seconds and megabytes of address space that a scanner's program may use.
+SCANNER_SECONDS = env_int("SCANNER_SECONDS", 600, 1)
+SCANNER_MEMORY_MB = env_int("SCANNER_MEMORY_MB", 6_144, 64)
 # Whose severity and fix are shown where several scanners report the same; the others follow by name.
 SCANNER_ORDER = env_list("SCANNER_ORDER", "trivy,grype,clair,anchore,twistlock,aqua")
 # Issuers of VEX documents that are trusted, parted by semicolons, the most trusted first: their word goes before that

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 
 from governance.findings.report import ReportError
 from governance.images.clean import clean_scan_time, clean_text
+from governance.web.fields import pack_digest
 from scanning.deliveries import Claim, Figures, finish, read_body
 from scanning.failpoints import reach
 from scanning.hints import hint
@@ -39,9 +40,53 @@ def hear(held: Claim) -> None:
     with transaction.atomic():
         finish(held, figures(heard, hook.NAME, held))
         want(source.registry_id, places(heard), held.id)
+        scanned = fetch(source.registry_id, [one for one in heard.hints if one.scanned])
         reach("hear.before_commit")
     if heard.hints:
         hint("look")
+    if scanned:
+        hint("scan")
+
+
+# Its report is fetched, not asked for: `remote_ref` says that the scan was begun before. One that was fetched just now
+# is what the event is about.
+FETCH = """
+INSERT INTO scanning_scanjob (image_id, state, why, priority, attempts, scanner, remote_ref)
+SELECT DISTINCT image.id, 'waiting', 'event', 1, 0, connection.kind, 'after -'
+FROM unnest(%(repositories)s::text[], %(tags)s::text[], %(digests)s::bytea[]) AS wanted(name, tag, digest)
+JOIN images_repository repository ON repository.registry_id = %(registry)s AND repository.name = wanted.name
+JOIN scanning_connection connection ON connection.registry_id = %(registry)s AND connection.is_enabled
+ AND connection.kind IN ('harbor', 'quay')
+JOIN images_placement placement ON placement.repository_id = repository.id
+JOIN images_image image ON image.id = placement.image_id AND image.merged_into_id IS NULL
+WHERE CASE WHEN wanted.digest IS NOT NULL
+      THEN EXISTS (SELECT FROM images_manifest manifest
+                   WHERE manifest.image_id = image.id AND manifest.digest = wanted.digest)
+      ELSE EXISTS (SELECT FROM images_tag tag WHERE tag.image_id = image.id AND tag.repository_id = repository.id
+                   AND tag.name = wanted.tag AND tag.until IS NULL) END
+ON CONFLICT (image_id) DO UPDATE SET next_attempt_at = statement_timestamp(),
+    state = CASE WHEN scanning_scanjob.state IN ('done', 'failed') THEN 'waiting' ELSE scanning_scanjob.state END,
+    why = CASE WHEN scanning_scanjob.state IN ('done', 'failed') THEN 'event' ELSE scanning_scanjob.why END,
+    attempts = 0, scanner = excluded.scanner, error = '',
+    remote_ref = CASE WHEN scanning_scanjob.state = 'asked' THEN scanning_scanjob.remote_ref ELSE 'after -' END
+WHERE scanning_scanjob.state IN ('asked', 'failed')
+   OR (scanning_scanjob.state = 'done' AND scanning_scanjob.finished_at < now() - interval '10 minutes')
+"""
+
+
+def fetch(registry: int, scanned: list[Hint]) -> int:
+    """Have the reports of what the registry's own scanner has finished fetched; returns how many."""
+    if not scanned:
+        return 0
+    row: dict[str, Any] = {
+        "registry": registry,
+        "repositories": [one.repository for one in scanned],
+        "tags": [one.tag for one in scanned],
+        "digests": [pack_digest(one.digest) if one.digest else None for one in scanned],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(FETCH, row)
+        return int(cursor.rowcount)
 
 
 def places(heard: Heard) -> list[Hint]:

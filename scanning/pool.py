@@ -6,7 +6,6 @@ The sweeper runs in every worker process and asks the database, so the work goes
 from __future__ import annotations
 
 import logging
-import mmap
 import random
 import resource
 import signal
@@ -21,8 +20,10 @@ from celery.signals import celeryd_after_setup, worker_process_init, worker_proc
 from django.conf import settings
 from django.db import close_old_connections, connection
 
+from scanning import stopping
 from scanning.deliveries import claim
 from scanning.ingest import process
+from scanning.stopping import is_stopping
 
 LOG = logging.getLogger(__name__)
 # One delivery at a time and process, whoever found it: the memory limit is meant for one.
@@ -31,9 +32,6 @@ BUSY = threading.Lock()
 RUNG = threading.Event()
 # The process is about to end and takes nothing new.
 ENDING = threading.Event()
-# One byte that the worker shares with its processes: set, they take nothing new. Celery tells a process of the end only
-# after the tasks that wait in its pipe, and each of them would work for a whole turn.
-STOPPING = mmap.mmap(-1, 1)
 STATEMENT_SECONDS, LOCK_SECONDS = 60, 20
 # A task goes home after this long, so that a worker with much to do can still be stopped; the sweeper carries on.
 TURN_SECONDS = 5.0
@@ -64,7 +62,7 @@ def work() -> int:
 
 
 def _may_go_on(until: float) -> bool:
-    return time.monotonic() < until and not (ENDING.is_set() or STOPPING[0])
+    return time.monotonic() < until and not (ENDING.is_set() or is_stopping())
 
 
 @contextmanager
@@ -98,7 +96,8 @@ def limit_memory() -> None:
     """A report that needs more address space than this gets a MemoryError instead of the machine's last page."""
     if sys.platform == "linux" and settings.WORKER_MEMORY_MB:
         size = settings.WORKER_MEMORY_MB * 2**20
-        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+        # Only the soft limit: a scanner that is started here has one of its own (scanners/confine.py).
+        resource.setrlimit(resource.RLIMIT_AS, (size, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
 def limit_statements() -> None:
@@ -135,7 +134,7 @@ def take_hints_without_receipt(instance: Any, conf: Any, **_: Any) -> None:
 @worker_shutting_down.connect
 def stop(**_: Any) -> None:
     """The worker was asked to stop: its processes finish what they have in their hands, and no more."""
-    STOPPING[0] = 1
+    stopping.stop()
 
 
 @worker_process_init.connect

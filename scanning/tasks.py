@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from celery import shared_task
+from django.conf import settings
 
 from governance.findings import enrichment, life, split, state, weigh
 from governance.findings.osv import rematch as osv_rematch
 from scanning import crawl as crawling
-from scanning import deliveries, hearing, pool, refresh
+from scanning import deliveries, hearing, looks, pool, refresh, scan_plan, scans
+from scanning.hints import hint
 from scanning.slots import take_slot
+
+SCAN_SECONDS = settings.SCANNER_SECONDS + 240
 
 
 @shared_task(ignore_result=True)
@@ -65,3 +69,25 @@ def rematch() -> None:
 def crawl() -> None:
     """Registries whose time has come, or that somebody asked for."""
     crawling.work()
+
+
+@shared_task(ignore_result=True)
+def look() -> None:
+    """Where events hinted to."""
+    looks.work()
+
+
+@shared_task(
+    ignore_result=True, soft_time_limit=settings.SCANNER_SECONDS + 120, time_limit=settings.SCANNER_SECONDS + 150
+)
+def scan() -> None:
+    """Have one image scanned where it lies, and ring again for the next."""
+    if scans.work():
+        hint("scan")
+
+
+@shared_task(ignore_result=True)
+def plan_scans() -> None:
+    """What is to be scanned next."""
+    if take_slot("plan scans", scan_plan.EVERY):
+        scan_plan.plan()

