@@ -15,7 +15,7 @@ from rest_framework.viewsets import GenericViewSet
 from governance.accounts.models import Team, Token
 from governance.accounts.permissions import viewer_of
 from governance.accounts.scope import teams_of
-from governance.findings.fleet import GROUPED, images_with, vulnerabilities_of
+from governance.findings.fleet import GROUPED, all_with, images_with, vulnerabilities_of
 from governance.findings.models import Advisory, Finding, Vulnerability
 from governance.findings.report import Severity
 from governance.images.models import Image
@@ -105,15 +105,18 @@ class VulnerabilityViewSet(mixins.ListModelMixin, GenericViewSet[Vulnerability])
             raise Http404
         findings = list(Finding.objects.filter(advisory__vulnerability=found).values_list("pk", flat=True))
         images = images_with(self.images(), findings)
-        shown = list(images.order_by("-rank", "-pk")[: MOST_IMAGES + 1])
+        needed = images.only("reference", "config_digest", "state", "owners")
+        shown = list(needed.order_by("-rank", "-pk")[: MOST_IMAGES + 1])
         if self.restricted and not shown:
             raise Http404
-        return Response(self.detail_of(found, images, shown))
+        total = len(shown)
+        if total > MOST_IMAGES:
+            total = all_with(self.images(), findings).values("pk")[: GROUPED + 1].count()
+        return Response(self.detail_of(found, shown, total))
 
-    def detail_of(self, row: Vulnerability, images: QuerySet[Image], shown: list[Image]) -> dict[str, Any]:
+    def detail_of(self, row: Vulnerability, shown: list[Image], total: int) -> dict[str, Any]:
         """Only what the caller may see is listed and counted."""
         owners = {owner for image in shown for owner in image.owners}
-        total = len(shown) if len(shown) <= MOST_IMAGES else images.order_by()[: GROUPED + 1].count()
         fixes = (
             Finding.objects.filter(advisory__vulnerability=row)
             .exclude(fixed_version="")

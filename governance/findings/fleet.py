@@ -27,6 +27,11 @@ def images_with(images: QuerySet[Image], findings: Sequence[int]) -> QuerySet[Im
     return images.filter(having(list(findings)))
 
 
+def all_with(images: QuerySet[Image], findings: Sequence[int]) -> QuerySet[Image]:
+    """The same images in no order, for counting: from the sets to their images, however common the findings are."""
+    return images.filter(finding_set__findings__overlap=list(findings)).order_by()
+
+
 def vulnerabilities_of(images: QuerySet[Image]) -> tuple[dict[int, int], bool]:
     """{vulnerability: how many images have it} among the 200 worst of these images, and whether that is all of them."""
     worst = images.order_by("-rank", "-pk").values_list("pk", "finding_set")[: LOOKED_AT + 1]
@@ -123,8 +128,11 @@ def _add_places(images: Sequence[Image], shown: dict[int, Held]) -> None:
 
 
 def by_repository(images: QuerySet[Image]) -> tuple[list[dict[str, Any]], int, bool]:
-    """[{repository, host, name, images}], most images first; how many images that are, and whether those are all."""
-    some = images.order_by().values("pk")[:GROUPED]
+    """[{repository, host, name, images}], most images first; how many images that are, and whether those are all.
+
+    `images` in no order (`all_with`).
+    """
+    some = images.values("pk")[:GROUPED]
     rows = Image.objects.filter(pk__in=some).values("repository", "repository__registry__host", "repository__name")
     groups: list[Any] = list(rows.annotate(images=Count("pk")).order_by("-images", "repository__name"))
     total = sum(int(group["images"]) for group in groups)

@@ -24,6 +24,8 @@ TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 CODES = {"": b"\x01", "sha256": b"\x01", "sha512": b"\x02", "sha384": b"\x03"}
 # Up to this many ids are handed over as a list, which the planner can weigh; beyond, rows are tested one by one.
 SHORT = 2_000
+# Fewer for sets, each of which many images share: a thousand of them are tens of thousands of images to sort.
+FEW_SETS = 500
 
 
 def search_images(images: QuerySet[Image], text: str) -> QuerySet[Image]:
@@ -50,18 +52,18 @@ def having(findings: list[int]) -> Q:
     """Images whose finding set holds any of these findings."""
     if not findings:
         return Q(pk__in=[])
-    return through("finding_set", FindingSet.objects.filter(findings__overlap=findings))
+    return through("finding_set", FindingSet.objects.filter(findings__overlap=findings), FEW_SETS)
 
 
-def through(column: str, holding: QuerySet[Any]) -> Q:
+def through(column: str, holding: QuerySet[Any], short: int = SHORT) -> Q:
     """Images whose `column` points into `holding`, put so that neither a rare nor a common thing is slow.
 
     A short list is handed over as it is, so that the planner goes from the list to the images. Where it is long, a page
     is full after a few rows in whatever order, so each row is tested as it comes; a scalar subquery, because the
     planner would make an EXISTS a join or a hash of everything.
     """
-    some = list(holding.order_by().values_list("pk", flat=True)[: SHORT + 1])
-    if len(some) <= SHORT:
+    some = list(holding.order_by().values_list("pk", flat=True)[: short + 1])
+    if len(some) <= short:
         return Q(**{f"{column}__in": some})
     return Q(IsNull(Subquery(holding.filter(pk=OuterRef(column)).values("pk")[:1]), False))
 

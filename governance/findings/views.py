@@ -19,6 +19,7 @@ from governance.findings.fleet import (
     COUNTED,
     LOOKED_AT,
     Held,
+    all_with,
     by_repository,
     count_images,
     held_by,
@@ -104,7 +105,8 @@ class VulnerabilityPage(View):
         seen = seen_findings(images, list(findings)) if restricted else set(findings)
         held, said = held_by(page.rows, findings)
         shown = [findings[pk] for pk in sorted(seen)]
-        context = {"row": row, **answer(page, images, held), **facts(row, shown), "said": witnesses(shown, said)}
+        everywhere = all_with(images_in_scope(request), list(findings))
+        context = {"row": row, **answer(page, everywhere, held), **facts(row, shown), "said": witnesses(shown, said)}
         stored = {known.name: known for known in Enrichment.objects.all()}
         context |= {"scored": stored.get("epss"), "catalogued": "kev" in stored}
         return render_page(request, "findings/vulnerability_detail.html", context, "images")
