@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
 from governance.accounts.api import TokenViewSet
+from governance.approvals.api import ApprovedViewSet, Check, Document
 from governance.findings.api import VulnerabilityViewSet
 from governance.findings.vex_api import VexViewSet
 from governance.overview.api import ImageViewSet
@@ -22,6 +23,7 @@ router.register("vex", VexViewSet, basename="vex")
 router.register("benchmarks", BenchmarkViewSet, basename="benchmark")
 router.register("sources", SourceViewSet, basename="source")
 router.register("webhooks", WebhookViewSet, basename="webhook")
+router.register("approved", ApprovedViewSet, basename="approved")
 router.register("tokens", TokenViewSet, basename="token")
 
 app_name = "api"
@@ -29,5 +31,7 @@ urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("reports/", Reports.as_view(), name="report-list"),
     path("reports/<int:pk>/", Report.as_view(), name="report-detail"),
+    path("approved/check/", Check.as_view(), name="approved-check"),
+    path("approved/documents/<str:name>/", Document.as_view(), name="approved-document"),
     path("", include(router.urls)),
 ]

@@ -202,6 +202,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
+        "ApprovalState": "governance.approvals.models.ApprovedBase.State",
+        "ApprovalVerdict": ["allow", "warn", "deny", "unknown"],
         "CheckResult": "governance.runtime.models.BenchmarkResult.Result",
         "ImageState": "governance.images.models.Image.State",
         "ReportState": ["received", "processed", "quarantined"],

@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from governance.accounts.models import Team, Token, User
+from governance.approvals.life import request_base
 from governance.findings.models import Advisory, Source
 from governance.findings.models_vex import VexStatement
 from governance.images.models import Image
@@ -224,6 +225,41 @@ ROWS: dict[str, list[Row]] = {
             {"is_enabled": "false"},
         ),
     ],
+    "api:approved-list": [
+        Row(api(READERS)),
+        # The mate is a member of team shop, for which is asked; machines need the scope admin.
+        Row(
+            api((), viewer=201, stranger=400, auditor=403, admin=201) | {"admin token": 201},
+            "post",
+            data={"base": "alpine:3.22", "team": "shop", "reason": "needed"},
+        ),
+    ],
+    "api:approved-detail": [Row(OWN_API, named="base request")],
+    "api:approved-steps": [Row(OWN_API, named="base request")],
+    "api:approved-step": [
+        Row(
+            api((), viewer=403, stranger=404, auditor=403, admin=200) | {"admin token": 200},
+            "post",
+            "base request",
+            {"to": "in_review"},
+        ),
+    ],
+    "api:approved-comment": [
+        Row(
+            api((), viewer=200, stranger=404, auditor=403, admin=200) | {"admin token": 200},
+            "post",
+            "base request",
+            {"comment": "Which packages?"},
+        ),
+    ],
+    "api:approved-check": [
+        Row(
+            api(("ingest", "other ingest", *READERS)),
+            "post",
+            data={"dockerfile": "FROM scratch"},
+        ),
+    ],
+    "api:approved-document": [Row(api(READERS), named="document")],
     "api:token-list": [
         Row(api(ADMINS)),
         Row(
@@ -281,15 +317,25 @@ def identity(who: str, team: Team, mate: User, stranger: User, admin: User) -> C
     return client
 
 
+WORDS = {"feed": "kev", "document": "json"}
+
+
 def arguments(named: str, team: Team) -> list[object]:
     """A thing of team shop."""
+    if named in WORDS:
+        return [WORDS[named]]
+    if named == "base request":
+        return [request_base(None, "alpine:3.22", team=team, reason="needed").pk]
+    return of_team(named, team)
+
+
+def of_team(named: str, team: Team) -> list[object]:
+    """The rest of them, which reports and people bring."""
     if named == "token":
         return [make_token(team=team)[0].pk]
     if named in ("person", "member"):
         somebody = make_user(team=team)
         return [somebody.pk] if named == "person" else [team.pk, somebody.pk]
-    if named == "feed":
-        return ["kev"]
     if named in ("webhook", "sender"):
         source, _ = add_source(None, Wanted("registry", "shop", "registry.example"))
         return [source.pk] if named == "webhook" else [source.kind, source.name]

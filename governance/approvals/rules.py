@@ -47,6 +47,7 @@ class Rule:
     replacement: str = ""
     tags: str = ""
     digests: tuple[str, ...] = ()
+    # The one tag meant, where it is one.
     tag: str = ""
 
     @property
@@ -170,7 +171,10 @@ def _patterns(own: Iterable[Approval], on: date) -> list[Rule]:
     # Without terms and history, an entry says of its tags what it says of any.
     plain = [(one, judge_reference(Asked(one.name, ""), [_for_all(one)], on)) for one in entries]
     return [
-        Rule(one.name, said.verdict, one.id, " ".join(said.reasons), said.replacement, one.pattern.expression)
+        Rule(
+            *(one.name, said.verdict, one.id, " ".join(said.reasons), said.replacement, one.pattern.expression),
+            tag=one.pattern.text if one.pattern.rank[0] == 2 else "",
+        )
         for one, said in plain
     ]
 

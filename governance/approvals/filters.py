@@ -1,0 +1,62 @@
+"""The filters of the approved list, for the page and the API alike."""
+
+from __future__ import annotations
+
+import django_filters as filters
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django_filters.filterset import FilterSet
+
+from governance.accounts.picker import team_ids
+from governance.approvals.models import ApprovedBase
+from governance.images.reference import parse_reference
+from governance.web.widgets import select
+
+STATES = [*ApprovedBase.State.choices[:6], ("declined", "Declined"), ("retired", "Replaced")]
+
+
+class ApprovedFilterSet(FilterSet):
+    """What the list can be narrowed by; without a state, what counts today."""
+
+    q = filters.CharFilter(method="by_text", label="Search", max_length=200)
+    state = filters.ChoiceFilter(
+        choices=STATES, method="by_state", label="State", empty_label="All that count", widget=select()
+    )
+    family = filters.CharFilter(field_name="family", lookup_expr="iexact", label="Family", max_length=60)
+    team = filters.CharFilter(method="by_team", label="Team", max_length=100)
+
+    class Meta:
+        model = ApprovedBase
+        fields: list[str] = []
+
+    def filter_queryset(self, rows: QuerySet[ApprovedBase]) -> QuerySet[ApprovedBase]:
+        """What is asked for; what is being decided, or counts no longer, only where it is."""
+        found: QuerySet[ApprovedBase] = super().filter_queryset(rows)
+        return found if self.form.cleaned_data["state"] else found.filter(state__in=ApprovedBase.LISTED)
+
+    def by_text(self, rows: QuerySet[ApprovedBase], _: str, value: str) -> QuerySet[ApprovedBase]:
+        """A part of the repository's name, the family or the purpose; a whole reference finds its repository."""
+        word = value.strip().replace("\x00", "")
+        found = Q(name__icontains=word) | Q(family__icontains=word) | Q(purpose__icontains=word)
+        if reference := parse_reference(word):
+            found |= Q(name=reference.name)
+        return rows.filter(found)
+
+    def by_state(self, rows: QuerySet[ApprovedBase], _: str, value: str) -> QuerySet[ApprovedBase]:
+        """As it stands today: the calendar moves entries on without anybody writing it down."""
+        today = timezone.now().date()
+        ended = Q(sunset_on__lte=today) & ~Q(state="banned")
+        leaving = (Q(deprecated_on__lte=today) | Q(state="sunset")) & ~Q(state="banned") & ~ended
+        listed = rows.filter(state__in=ApprovedBase.LISTED)
+        if value == "sunset":
+            return listed.filter(ended)
+        if value == "deprecated":
+            return listed.filter(leaving)
+        if value == "approved":
+            return listed.filter(state__in=("approved", "deprecated")).exclude(ended).exclude(leaving)
+        return rows.filter(state=value)
+
+    def by_team(self, rows: QuerySet[ApprovedBase], _: str, value: str) -> QuerySet[ApprovedBase]:
+        """Owned or asked for by the team; what is nobody's is everybody's."""
+        teams = team_ids(self.request, value)
+        return rows.filter(Q(owner__in=teams) | Q(asked_by__in=teams) | Q(owner=None, asked_by=None))
