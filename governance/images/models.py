@@ -105,7 +105,7 @@ class Image(models.Model):
     config_source = models.CharField(max_length=60, blank=True)
     # A record that no digest names yet is known by the reference it was reported under.
     placeholder = models.CharField(max_length=400, unique=True, null=True)  # noqa: DJ001 (unique where set)
-    merged_into = models.ForeignKey("self", models.PROTECT, null=True, related_name="merged")
+    merged_into = models.ForeignKey("self", models.PROTECT, null=True, related_name="merged", db_index=False)
     first_seen = models.DateTimeField()
 
     os = models.CharField(max_length=30, blank=True)
@@ -132,7 +132,9 @@ class Image(models.Model):
     descendants = models.IntegerField(db_default=0, default=0)
     descendants_current = models.IntegerField(db_default=0, default=0)
     # Its findings without the base's; null where no base is known, or nothing to compare with.
-    split = models.ForeignKey("findings.FindingSplit", models.SET_NULL, null=True, related_name="images")
+    split = models.ForeignKey(
+        "findings.FindingSplit", models.SET_NULL, null=True, related_name="images", db_index=False
+    )
 
     # What its config and packages show, for filters (`governance.findings.traits`).
     traits = ArrayField(models.CharField(max_length=20), db_default=[], default=list)
@@ -180,7 +182,12 @@ class Image(models.Model):
             models.Index(models.F("risk").desc(nulls_last=True), models.F("id").desc(), name="image_risk"),
             models.Index(fields=["-rank", "-id"], name="image_exploited", condition=models.Q(exploited__gt=0)),
             GinIndex(fields=["owners"], name="image_owners"),
-            models.Index(fields=["base", "-rank", "-id"], name="image_children"),
+            # Only rows that point somewhere: most were never merged, and not every one has a base that is known.
+            models.Index(fields=["merged_into"], name="image_merged", condition=models.Q(merged_into__isnull=False)),
+            models.Index(fields=["split"], name="image_split", condition=models.Q(split__isnull=False)),
+            models.Index(
+                fields=["base", "-rank", "-id"], name="image_children", condition=models.Q(base__isnull=False)
+            ),
             models.Index(fields=["-descendants", "-id"], name="image_bases", condition=models.Q(descendants__gt=0)),
             models.Index(
                 fields=["-rank", "-id"],
