@@ -75,7 +75,11 @@ def scan(place: Place, remote_ref: str) -> Outcome:
 def environment(target: Target, directory: Path) -> dict[str, str]:
     """Only what the program needs; the credentials are in a file that only we may read, and never among arguments."""
     cache = settings.DATA_DIRECTORY / "scanner-cache"
-    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        # A container that may write nowhere else: what the program keeps is fetched each time.
+        cache = directory
     said = {name: value for name, value in os.environ.items() if name.startswith(HANDED_ON)}
     said |= {
         "PATH": os.environ.get("PATH", os.defpath),
