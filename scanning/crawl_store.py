@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import connection
 
+from governance.images.tags import SEEN_HOURLY
 from scanning.attached import Statement
 from scanning.body import receive
 from scanning.crawl_read import Found
@@ -63,9 +64,9 @@ def mark(row: RepositoryCrawl, found: Found, at: datetime) -> None:
     )
 
 
-TOUCH = """
+TOUCH = f"""
 WITH seen AS (
-    UPDATE images_tag SET last_seen = greatest(last_seen, %(at)s)
+    UPDATE images_tag SET {SEEN_HOURLY}
     WHERE repository_id = %(repository)s AND name = ANY(%(names)s::text[]) AND until IS NULL RETURNING image_id
 )
 UPDATE images_placement SET last_seen = greatest(last_seen, %(at)s), gone_at = NULL

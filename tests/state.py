@@ -33,8 +33,10 @@ def from_nothing() -> Iterator[None]:
 
 def names_of(image: Image) -> str:
     """What identifies an image in every run."""
-    digests = sorted(row.digest for row in image.manifests.all())
-    return f"{image.config_digest} {' '.join(digests)} {image.placeholder}"
+    if image.placeholder:
+        return str(image.placeholder)
+    digests = sorted(f"{row.digest} {row.kind}" for row in image.manifests.all())
+    return f"{image.config_digest} {image.platform} {' '.join(digests)}"
 
 
 def keys(ids: list[int]) -> list[str]:
@@ -70,6 +72,9 @@ def state_of(image: Image) -> dict[str, Any]:
         "tags": sorted(
             (str(tag.repository), tag.name, str(tag.since), str(tag.until)) for tag in Tag.objects.filter(image=image)
         ),
+        "superseded": image.superseded,
+        # Without a repository any of its digests is shown.
+        "shown": image.repository and (image.reference, str(image.repository), sorted(image.owners)),
         "places": sorted(str(place.repository) for place in image.placements.all()),
     }
 

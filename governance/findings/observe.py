@@ -11,17 +11,19 @@ from datetime import datetime
 
 from django.db import connection
 
+from governance.findings.adopt import readopt
 from governance.findings.describe import describe
-from governance.findings.record import adopt, move_scans
+from governance.findings.regroup import is_shared, regroup
 from governance.findings.report import ImageFacts
 from governance.findings.state import choose_current, refresh
 from governance.findings.vex_apply import image_was_named
 from governance.images.claims import Claim, queue, record_claims
-from governance.images.clean import clean_text
-from governance.images.identity import Facts, lock, record_digests, resolve
+from governance.images.clean import clean_architecture, clean_text
+from governance.images.identity import Facts, Resolved, lock, record_digests, resolve
 from governance.images.models import Event, LineageWork, Manifest, Registry, Repository
-from governance.images.names import Sighting, observe_tag, place, rename
+from governance.images.names import place, rename
 from governance.images.reference import Reference
+from governance.images.tags import Name, Sighting, observe_tag
 from governance.images.vanish import note
 from governance.web.fields import pack_digest
 
@@ -57,8 +59,8 @@ def record_look(look: Look) -> int:
     before = pointed_to(repository, look.reference.tag)
     images = {}
     for shown, facts in zip(look.images, by_index if len(told) == 1 else told, strict=True):
-        image = record_shown(repository, shown, facts)
-        images[platform_of(facts)] = image
+        found = record_shown(repository, shown, facts)
+        images["/".join(word for word in found.platform if word)] = found.image
     if look.index and len(told) > 1:
         join_by_index(by_index)
     if look.index:
@@ -91,57 +93,39 @@ def facts_of(shown: Shown, look: Look) -> Facts:
         manifest=facts.manifest_digest,
         references=(look.reference,),
         os=clean_text(facts.os, 30),
-        architecture=clean_text(facts.architecture, 30),
+        architecture=clean_architecture(facts.architecture),
         variant=clean_text(facts.variant, 30),
     )
 
 
-def platform_of(facts: Facts) -> str:
-    """As tags are told apart by."""
-    return "/".join(part for part in (facts.os, facts.architecture, facts.variant) if part)
-
-
-def record_shown(repository: int, shown: Shown, facts: Facts) -> int:
+def record_shown(repository: int, shown: Shown, facts: Facts) -> Resolved:
     """One image: who it is, what it is made of, that it lies there and that the tag names it."""
     found = resolve(facts)
-    if found.merged:
-        move_scans(found.image, found.merged)
-    news = record_digests(found.image, facts, found.known_digests)
+    news = record_digests(found.image, found.facts, found.known_digests)
     describe(found.image, shown.facts, facts.at)
-    place(found.image, [repository], facts.at)
+    place(found.image, [repository], facts.at, is_sure=True)
     see(found.image, repository, facts.at)
-    tag = facts.references[0]
-    learn_platform(repository, tag.tag, platform_of(facts), found.image)
-    left = observe_tag(Sighting(repository, tag.tag, platform_of(facts), found.image, facts.at))
-    adopted = adopt(found.image, facts.tags)
+    platform = "/".join(word for word in found.platform if word)
+    observe_tag(Sighting(Name(repository, facts.references[0].tag, platform), found.image, facts.at))
+    changed = readopt(facts.tags)
     record_claims(found.image, shown.claims, facts.at)
-    if found.created or found.merged or news:
+    if found.created or found.learned or news:
         queue([found.image], LineageWork.Spread.LAYERS)
         image_was_named(found.image, facts)
-    if left:
-        rename(left)
     rename(found.image)
-    if found.merged or adopted:
-        choose_current([found.image])
-        refresh([found.image])
-    return found.image
+    choose_current(changed)
+    refresh(changed)
+    if found.is_open or ((news or found.learned) and is_shared(found.image)):
+        regroup(found.image)
+    return found
 
 
 def join_by_index(told: Sequence[Facts]) -> None:
-    """Records that only the index digest named, and that know their platform, prove to be one of its images.
-
-    Once all of its images are known by it: a record without platform may be any of them and stays apart.
-    """
+    """What only the index digest named is put where it belongs, once all of the index's images are known by it."""
     found = [(resolve(replace(facts, digests=())), facts) for facts in told]
     for one, facts in found:
         record_digests(one.image, facts, one.known_digests)
-    for facts in told:
-        one = resolve(facts)
-        if one.merged:
-            move_scans(one.image, one.merged)
-            choose_current([one.image])
-            refresh([one.image])
-            rename(one.image)
+    regroup(found[0][0].image)
 
 
 def pointed_to(repository: int, tag: str) -> set[int]:
@@ -161,18 +145,6 @@ def see(image: int, repository: int, at: datetime) -> None:
             "UPDATE images_placement SET last_seen = greatest(last_seen, %s), gone_at = NULL"
             " WHERE image_id = %s AND repository_id = %s",
             [at, image, repository],
-        )
-
-
-def learn_platform(repository: int, tag: str, platform: str, image: int) -> None:
-    """Whoever named the tag first did not know the platform: it is the same stretch of its history."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE images_tag tag SET platform = %(platform)s WHERE repository_id = %(repository)s AND name = %(tag)s"
-            " AND platform = '' AND image_id = %(image)s AND until IS NULL AND %(platform)s <> '' AND NOT EXISTS ("
-            "  SELECT FROM images_tag other WHERE other.repository_id = tag.repository_id AND other.name = tag.name"
-            "   AND other.platform = %(platform)s AND other.until IS NULL)",
-            {"platform": platform, "repository": repository, "tag": tag, "image": image},
         )
 
 

@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from django.db import connection
+from psycopg.types.json import Jsonb
 
+from governance.findings.adopt import readopt
 from governance.findings.describe import describe, told_by
 from governance.findings.models import OSV, Scan
 from governance.findings.record_checks import store_checks
+from governance.findings.regroup import is_shared, loose_facts, regroup
 from governance.findings.report import ImageFacts, ImageScan, Kind, Outcome, ScanReport
 from governance.findings.sets import Contents, contents, store_finding_set, store_package_set
 from governance.findings.sources import Sender, introduce
 from governance.findings.state import choose_current, refresh
 from governance.findings.vex_apply import image_was_named
 from governance.images.claims import queue
-from governance.images.clean import clean_digest, clean_scan_time, clean_text
+from governance.images.clean import clean_architecture, clean_digest, clean_scan_time, clean_text
 from governance.images.identity import (
     Facts,
     Resolved,
-    image_at,
     lock,
-    lock_images,
     read_digests,
     read_references,
     record_digests,
     resolve,
 )
-from governance.images.merge import merge_into
+from governance.images.locks import lock_images
 from governance.images.models import Image, LineageWork
-from governance.images.names import NotYours, Sighting, observe_tag, place, rename, repositories
+from governance.images.names import NotYours, place, rename, repositories
 from governance.images.reference import Reference
+from governance.images.tags import EXTEND, Name, Sighting, extend, observe_tag, tags_of
 
 LAYERS = LineageWork.Spread.LAYERS
 
@@ -125,17 +127,17 @@ def facts_of(image: ImageFacts, report: ScanReport, arrival: Arrival, at: dateti
     references = read_references(names)
     digests = read_digests([*image.repo_digests, *(ref.digest for ref in references if ref.digest)])
     repos = read_references(image.repo_digests)
-    config = clean_digest(image.config_digest)
+    config, manifest = clean_digest(image.config_digest), clean_digest(image.manifest_digest)
     return Facts(
         source=f"{report.scanner} {'config' if image.config_proven else 'image ID'}"[:60],
         at=at,
-        config="" if config in digests else config,
+        config="" if config in (manifest, *digests) else config,
         config_proven=image.config_proven,
-        manifest=clean_digest(image.manifest_digest),
+        manifest=manifest,
         digests=digests,
         references=tuple(dict.fromkeys([*references, *repos])),
         os=clean_text(image.os, 30),
-        architecture=clean_text(image.architecture, 30),
+        architecture=clean_architecture(image.architecture),
         variant=clean_text(image.variant, 30),
         team=arrival.team,
         is_demo=arrival.is_demo,
@@ -144,6 +146,7 @@ def facts_of(image: ImageFacts, report: ScanReport, arrival: Arrival, at: dateti
 
 def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival) -> Recorded:
     found = resolve(facts)
+    facts = found.facts
     if found.identified_by in ("tag", "reference"):
         # What a digest names is locked already.
         lock_images([found.image])
@@ -171,17 +174,20 @@ def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival)
         "checks": sum(1 for check in scan.checks if check.result in ("fail", "warn")),
         "identified_by": found.identified_by,
         "named": facts.placeholders[0] if found.identified_by in ("tag", "reference") else "",
-        "tag": before.tag,
+        "loose": Jsonb(loose) if (loose := loose_facts(facts)) else None,
+        "tags": [row[3] for row in before.tags],
         "sender": arrival.sender,
     }
-    same = before.is_same(row) and not moved
+    same = before.is_same(row) and not moved and not found.is_open
     first = before.current is None and not moved
     pk, source = _insert_same(row) if same else _insert(row, current=first)
     if source is None:
         sender = Sender(arrival.sender, arrival.token, arrival.is_demo)
         Scan.objects.filter(pk=pk).update(source=introduce(sender, scanner, arrival.stage))
     waits = False
-    if not same:
+    if found.is_open:
+        found.image, waits = _settled(pk, found, facts)
+    elif not same:
         if not first:
             choose_current([found.image])
         waits = refresh([found.image])
@@ -196,6 +202,18 @@ def scanner_of(report: ScanReport) -> str:
     """The scanner's name. Nobody speaks in the name of our own matching."""
     name = clean_text(report.scanner, 40)
     return f"{name} (report)" if name == OSV else name
+
+
+def _settled(scan: int, found: Resolved, facts: Facts) -> tuple[int, bool]:
+    """Several records have a claim to what the report names: the image of this scan once they were looked at.
+
+    And whether any of them waits to be matched with advisories.
+    """
+    waits = regroup(found.image)
+    image = Scan.objects.select_related("image").get(pk=scan).image
+    if facts.team is not None and image.owners and facts.team not in image.owners:
+        _claim(facts)
+    return image.pk, waits
 
 
 def _claim(facts: Facts) -> None:
@@ -219,7 +237,6 @@ class Before:
     state: str
     named: bool  # scans elsewhere, or a record, that only one of the report's names led to
 
-    tag: int | None = None
     relates: bool = False  # the report adds something that its base, or whose base it is, may rest on
 
     def is_same(self, row: dict[str, Any]) -> bool:
@@ -280,73 +297,51 @@ def _before(image: int, key: tuple[str, str, ImageFacts], details: Contents, fac
     scan = (current[0], at, int(current[2]), int(current[3]) if current[3] else None) if current else None
     seen = [tuple(row) for row in known or []]
     placed = len(seen) == len(tags) and {(r.host, r.repository) for r in facts.references} <= {row[:2] for row in seen}
-    return Before(
-        owners, finding_set, package_set, scan, seen, placed, is_known, state, named, tag=seen[0][3] if seen else None
-    )
+    return Before(owners, finding_set, package_set, scan, seen, placed, is_known, state, named)
 
 
 def _identify(found: Resolved, image: ImageFacts, facts: Facts, before: Before) -> bool:
     """Write down what the report adds to the identity; True if anything changed that the counters rest on."""
-    if found.merged:
-        move_scans(found.image, found.merged)
     news = record_digests(found.image, facts, found.known_digests)
     described = not before.details or found.created
     if described:
         describe(found.image, image, facts.at)
-    if described or news or not before.placed or found.merged:
+    if (news and not found.created) or found.learned:
+        found.is_open = found.is_open or is_shared(found.image)
+    if described or news or not before.placed:
         # Its base, and whose base it is, follow after the report (`lineage.settle_lineage`).
-        queue([found.image], LAYERS if described or found.merged else LineageWork.Spread.CLAIMS)
+        queue([found.image], LAYERS if described else LineageWork.Spread.CLAIMS)
         before.relates = True
-    if before.placed and not found.created and not found.merged:
-        return described
+    # When it was built decides which scans made before it was first seen may be of it.
+    tags = set(tags_of(found.image)) if described and image.created and not found.created else set()
+    if before.placed and not found.created:
+        extend([row[3] for row in before.tags], facts.at)
+        return described | (_adopt(found.image, tags) if tags else False)
     by_name = repositories(facts.references, facts.team, facts.is_demo)
-    place(found.image, by_name.values(), facts.at)
-    adopted = False
+    place(found.image, by_name.values(), facts.at, is_sure=bool(facts.config))
     if found.identified_by not in ("tag", "reference"):
-        platform = "/".join(part for part in (facts.os, facts.architecture, facts.variant) if part)
-        sightings = [Sighting(by_name[tag.name], tag.tag, platform, found.image, facts.at) for tag in facts.tags]
-        left = {pk for seen in sightings if (pk := observe_tag(seen))}
-        adopted = before.named and adopt(found.image, facts.tags)
-        for pk in sorted(left):
-            rename(pk)
+        platform = "/".join(word for word in found.platform if word)
+        for tag in facts.tags:
+            observe_tag(Sighting(Name(by_name[tag.name], tag.tag, platform), found.image, facts.at))
+        tags |= set(facts.tags) if before.named else set()
     rename(found.image)
-    return bool(found.merged) or described or adopted
+    return described | (_adopt(found.image, tags) if tags else False)
 
 
-def move_scans(into: int, gone: Sequence[int]) -> None:
-    """The scans of records that were merged compete for being current like any others."""
-    Scan.objects.filter(image__in=gone).update(is_current=False)
-    Scan.objects.filter(image__in=gone).update(image=into)
+def _adopt(image: int, tags: Iterable[Reference]) -> bool:
+    """Scans that knew only a name find their image; True if this one lost or got any."""
+    changed = readopt(tags)
+    others = changed - {image}
+    choose_current(others)
+    refresh(others)
+    return image in changed
 
 
-def adopt(image: int, tags: Sequence[Reference]) -> bool:
-    """Scans that knew only a name, and whose tag is now known to have pointed here, move to the image."""
-    adopted = False
-    for tag in tags:
-        name = f"{tag.name}:{tag.tag}"
-        elsewhere = list(Scan.objects.filter(named=name).exclude(image=image))
-        moving = [scan for scan in elsewhere if image_at(tag, scan.scanned_at) == image]
-        Scan.objects.filter(pk__in=[scan.pk for scan in moving]).update(is_current=False, image=image)
-        adopted |= bool(moving)
-        left = {scan.image_id for scan in moving}
-        for holder in Image.objects.filter(placeholder=name):
-            if not Scan.objects.filter(image=holder).exists():
-                merge_into(image, holder.pk, f"the tag {tag.familiar} pointed to it")
-                left.discard(holder.pk)
-        if left:
-            lock_images(left)
-            choose_current(left)
-            refresh(left)
-    return adopted
-
-
-SAME = """
+SAME = f"""
 WITH gone AS (
     UPDATE findings_scan SET is_current = false
     WHERE image_id = %(image)s AND scanner = %(scanner)s AND stage = %(stage)s AND is_current RETURNING id
-), seen AS (
-    UPDATE images_tag SET last_seen = greatest(last_seen, %(at)s) WHERE id = %(tag)s
-), shown AS (
+), seen AS ({EXTEND}), shown AS (
     UPDATE images_image SET
         ci_at = CASE WHEN %(stage)s = 'ci' THEN greatest(ci_at, %(at)s) ELSE ci_at END,
         registry_at = CASE WHEN %(stage)s = 'registry' THEN greatest(registry_at, %(at)s) ELSE registry_at END,
@@ -357,11 +352,11 @@ WITH gone AS (
 INSERT = """
 INSERT INTO findings_scan (image_id, scanner, scanner_version, stage, outcome, error, scanned_at, received_at,
     delivery, finding_set_id, package_set_id, inventory, checks_failed, identified_by, named, source_id,
-    is_current)
+    loose, is_current)
 SELECT %(image)s, %(scanner)s::text, %(version)s, %(stage)s::text, %(outcome)s, %(error)s, %(at)s, %(received)s,
     %(delivery)s, %(finding_set)s, %(package_set)s, %(inventory)s, %(checks)s, %(identified_by)s, %(named)s,
     (SELECT id FROM findings_source WHERE sender = %(sender)s AND scanner = %(scanner)s AND stage = %(stage)s),
-    {current}
+    %(loose)s, {current}
 RETURNING id, source_id
 """
 

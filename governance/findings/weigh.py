@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from governance.findings.risk import SQL, Facts
 from governance.findings.traits import FACTS, TRAITS
-from governance.images.identity import lock_images
+from governance.images.locks import lock_images
 from governance.images.models import Image
 
 SLICE = 200

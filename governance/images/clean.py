@@ -13,6 +13,7 @@ from governance.web.fields import pack_digest
 FUTURE = timedelta(minutes=5)
 OLDEST = datetime(2010, 1, 1, tzinfo=UTC)
 FRACTION = re.compile(r"(\.\d{6})\d+")
+ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "x64": "amd64", "aarch64": "arm64", "i386": "386", "i686": "386"}
 HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -33,6 +34,12 @@ def clean_digest(value: str) -> str:
     except ValueError:
         return ""
     return word
+
+
+def clean_architecture(value: str) -> str:
+    """As Go names it (`GOARCH`): what kernels call x86_64 and aarch64 is amd64 and arm64."""
+    word = clean_text(value.strip().lower(), 30)
+    return ARCHITECTURES.get(word, word)
 
 
 def clean_time(value: str | datetime | None) -> datetime | None:

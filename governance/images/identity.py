@@ -1,23 +1,24 @@
 """Which image does a report speak of? Digests are proof, tags are a hint, and two records may prove to be one.
 
-One rule decides, whatever the order of arrival: a digest names content, so all records that one report's digests name
-and that do not contradict each other (another config digest, another platform) are one image.
+A digest names content, so whoever names one digest speaks of one image; only an index digest names several. Mostly one
+record has a claim, and this module finds it. Where several have, `same.assign` decides by all that was ever said.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
 from governance.images.clean import clean_digest, clean_text
-from governance.images.merge import merge_into
+from governance.images.locks import lock_names
 from governance.images.models import Image, Manifest
 from governance.images.reference import Reference, parse_reference
+from governance.images.same import Platform, compatible
+from governance.images.tags import hand_over
 from governance.web.fields import pack_digest, unpack_digest
 
 
@@ -67,58 +68,52 @@ class Record:
     variant: str
     placeholder: str
     via: dict[str, str] = field(default_factory=dict)  # digest (or placeholder) → kind of the fact
+    sure: set[str] = field(default_factory=set)  # those of them that were said together with the config digest
 
     @property
-    def platform(self) -> tuple[str, str, str]:
+    def platform(self) -> Platform:
         """As far as known."""
         return (self.os, self.architecture, self.variant)
 
 
 @dataclass(slots=True)
 class Resolved:
-    """The image, how it was found and whether the record is new."""
+    """The image, how it was found and whether the record is new.
+
+    `facts` are the report's facts as they turned out to be. `is_open`: several records have a claim, so that
+    `governance.findings.regroup` has to look at them all once the report is written down.
+    """
 
     image: int
     identified_by: str
+    facts: Facts
     created: bool = False
     known_digests: frozenset[str] = frozenset()
     was_placeholder: bool = False
-    merged: list[int] = field(default_factory=list)  # records that turned out to be this image
     learned: bool = False  # its config digest was not known before
-
-
-def lock_key(fact: str) -> int:
-    """A fact as an advisory lock number (signed 64 bits)."""
-    return int.from_bytes(hashlib.blake2b(fact.encode(), digest_size=8).digest(), "big", signed=True)
+    is_open: bool = False
+    platform: Platform = ("", "", "")
 
 
 def lock(facts: Sequence[Facts]) -> None:
-    """Let no other transaction resolve any of these facts until this one ends; sorted, so nobody waits in a circle."""
-    keys = sorted({lock_key(word) for fact in facts for word in (*fact.all_digests, *fact.placeholders)})
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key", [keys])
-
-
-def lock_images(images: Iterable[int]) -> None:
-    """Let no other transaction change these images' scans and counters until this one ends."""
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK, [sorted(images)])
+    """Let no other transaction resolve any of these facts until this one ends."""
+    lock_names(word for fact in facts for word in (*fact.all_digests, *fact.placeholders))
 
 
 CANDIDATES = """
 WITH fact AS (
-    SELECT id, 'config' AS kind, config_digest AS digest FROM images_image WHERE config_digest = ANY(%(digests)s)
+    SELECT id, 'config' AS kind, config_digest AS digest, true AS sure
+    FROM images_image WHERE config_digest = ANY(%(digests)s)
     UNION ALL
-    SELECT image_id, kind, digest FROM images_manifest WHERE digest = ANY(%(digests)s)
+    SELECT image_id, kind, digest, is_sure FROM images_manifest WHERE digest = ANY(%(digests)s)
     UNION ALL
-    SELECT id, 'reference', NULL FROM images_image WHERE placeholder = ANY(%(placeholders)s)
+    SELECT id, 'reference', NULL, true FROM images_image WHERE placeholder = ANY(%(placeholders)s)
 )
 SELECT image.id, image.config_digest, image.os, image.architecture, image.variant, image.placeholder,
-       fact.kind, fact.digest, image.merged_into_id IS NOT NULL
+       fact.kind, fact.digest, fact.sure, image.merged_into_id IS NOT NULL
 FROM fact JOIN images_image image ON image.id = fact.id
 ORDER BY image.id FOR NO KEY UPDATE OF image
 """
-LOCK = "SELECT FROM images_image WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 
 
 def candidates(facts: Facts) -> dict[int, Record]:
@@ -139,85 +134,81 @@ def candidates(facts: Facts) -> dict[int, Record]:
             # Merged into another record while this statement waited: look again.
             cursor.execute(CANDIDATES, arguments)
             rows = cursor.fetchall()
-        for pk, config, system, architecture, variant, placeholder, kind, digest, _ in rows:
+        for pk, config, system, architecture, variant, placeholder, kind, digest, sure, _ in rows:
             known = unpack_digest(config) if config else ""
             record = found.setdefault(pk, Record(pk, known, system, architecture, variant, placeholder or ""))
-            record.via[unpack_digest(digest) if digest else placeholder] = kind
+            word = unpack_digest(digest) if digest else placeholder
+            record.via[word] = kind
+            record.sure |= {word} if sure else set()
     return found
 
 
-def contradicts(record: Record, facts: Facts) -> bool:
-    """The record is surely another image: another config digest, or another platform.
-
-    Not where the config digest is the same: the platform is part of what it names, and scanners spell it differently.
-    """
-    if record.config and record.config == facts.config:
-        return False
-    if record.config and facts.config and record.config != facts.config and not _misread(record, facts):
-        return True
-    pairs = zip(record.platform, (facts.os, facts.architecture, facts.variant), strict=True)
-    return any(ours and theirs and ours != theirs for ours, theirs in pairs)
-
-
-def _misread(record: Record, facts: Facts) -> bool:
-    """One side took a manifest or index digest for a config digest (Docker's ImageID on the containerd store)."""
-    return record.config in (*facts.digests, facts.manifest) or record.via.get(facts.config) not in (None, "config")
-
-
 def resolve(facts: Facts) -> Resolved:
-    """Find or create the image, merge records that prove to be one. Call inside a transaction, after `lock`."""
+    """Find or create the image's record. Call inside a transaction, after `lock`.
+
+    Where exactly one record has a claim and nothing speaks against it, it is that one. Where several have, or one that
+    contradicts, the report is written down on a record for now, and then all of them are looked at together.
+    """
     found = candidates(facts)
     named = [record for record in found.values() if any(word in record.via for word in facts.all_digests)]
-    fitting = [record for record in named if not contradicts(record, facts)]
-    if target := _choose(fitting, facts, ambiguous=len(named) > len(fitting)):
-        return _settle(target, fitting, named, facts)
-    if facts.all_digests:
-        return Resolved(_create(facts, placeholder=None), _kind(facts), created=True)
-    return _by_name(found, facts)
-
-
-def _choose(fitting: list[Record], facts: Facts, ambiguous: bool) -> Record | None:
-    """Prefer the record with the config digest; a digest alone decides only where it leaves one possibility."""
-    exact = [record for record in fitting if record.config and record.config == facts.config]
+    if facts.config and any(record.via.get(facts.config) not in (None, "config") for record in named):
+        # Docker on the containerd store calls a manifest or index digest its image ID.
+        facts = replace(facts, config="", digests=tuple(dict.fromkeys([*facts.digests, facts.config])))
+    if len(named) == 1 and _fits(named[0], facts):
+        return _settle(named[0], facts)
+    if not facts.all_digests:
+        return _by_name(found, facts)
+    exact = [record for record in named if record.config and record.config == facts.config]
     if exact:
-        return exact[0]
-    if facts.config:
-        # A record without config and platform under an index of several platforms may be any of them.
-        open_ones = [record for record in fitting if not record.config or _misread(record, facts)]
-        sure = [record for record in open_ones if not ambiguous or any(record.platform) or facts.manifest in record.via]
-        return sure[0] if sure else None
-    if len(fitting) == 1:
-        return fitting[0]
-    loose = [record for record in fitting if not record.config]
-    return loose[0] if loose else None
+        target = _settle(exact[0], facts)
+    else:
+        platform = (facts.os, facts.architecture, facts.variant)
+        target = Resolved(_create(facts, None), _kind(facts), facts, created=True, platform=platform)
+    target.is_open = target.is_open or bool(named)
+    return target
 
 
-def _settle(target: Record, fitting: list[Record], named: list[Record], facts: Facts) -> Resolved:
-    """Merge what proved to be the same, add the config digest and platform where they were missing."""
-    ambiguous = len(named) > len(fitting)
-    merged: list[int] = []
-    for record in fitting:
-        is_other = record.id != target.id
-        same = not record.config or _misread(record, facts)
-        if is_other and same and facts.config and (not ambiguous or any(record.platform)):
-            merge_into(target.id, record.id, f"{facts.source}: {_shared(record, facts)} names both")
-            target.via |= record.via
-            merged.append(record.id)
-    # A "config digest" that is already known as a manifest or index digest is a misnamed ImageID: not learned.
-    learned = facts.config and target.config != facts.config and target.via.get(facts.config, "config") == "config"
-    unknown_platform = facts.architecture and not target.architecture
-    if learned or unknown_platform:
-        changes: dict[str, Any] = {"os": facts.os, "architecture": facts.architecture, "variant": facts.variant}
-        changes = {name: value for name, value in changes.items() if value}
-        if learned:
-            changes |= {"config_digest": facts.config, "config_source": facts.source}
+def _fits(record: Record, facts: Facts) -> bool:
+    """Nothing speaks against the record, and nothing that it took for its config digest was another one."""
+    if record.config in (facts.manifest, *facts.digests) and record.config:
+        return False
+    if record.config and record.config == facts.config:
+        # The platform is part of what it names, and scanners spell it differently.
+        return True
+    open_config = not record.config or not facts.config
+    return open_config and compatible(record.platform, (facts.os, facts.architecture, facts.variant))
+
+
+def _settle(target: Record, facts: Facts) -> Resolved:
+    """Add the config digest and platform where they were missing.
+
+    What platform an image of known config digest has, only reports say that know it, too.
+    """
+    learned = bool(facts.config) and not target.config
+    platform = (facts.os, facts.architecture, facts.variant)
+    changes: dict[str, Any] = {}
+    if learned:
+        changes = {"config_digest": facts.config, "config_source": facts.source}
+    if learned or (facts.architecture and not target.architecture and (facts.config or not target.config)):
+        changes |= dict(zip(("os", "architecture", "variant"), platform, strict=True))
+    if changes:
         Image.objects.filter(pk=target.id).update(**changes)
-    known = frozenset(word for word, kind in target.via.items() if kind != "config")
-    return Resolved(target.id, _kind(facts, target), known_digests=known, merged=merged, learned=bool(learned))
-
-
-def _shared(record: Record, facts: Facts) -> str:
-    return next((word for word in facts.all_digests if word in record.via), "a digest")
+    is_moved = "os" in changes and platform != target.platform
+    if is_moved:
+        hand_over(target.id, target.id, "/".join(word for word in platform if word))
+    known = {
+        word for word, kind in target.via.items() if kind != "config" and (not facts.config or word in target.sure)
+    }
+    return Resolved(
+        target.id,
+        _kind(facts, target),
+        facts,
+        known_digests=frozenset(known),
+        learned=learned,
+        # Who was taken for this image while its platform was not known?
+        is_open=is_moved and bool(target.config),
+        platform=platform if "os" in changes else target.platform,
+    )
 
 
 def _kind(facts: Facts, target: Record | None = None) -> str:
@@ -233,28 +224,45 @@ def _by_name(found: dict[int, Record], facts: Facts) -> Resolved:
     """Only a name: the image its tag pointed to at that time, else a record of its own until a digest turns up."""
     for tag in facts.tags:
         if image := image_at(tag, facts.at):
-            return Resolved(image, "tag")
+            return Resolved(image, "tag", facts)
     for record in found.values():
-        return Resolved(record.id, "reference", was_placeholder=True)
-    return Resolved(_create(facts, placeholder=facts.placeholders[0]), "reference", created=True, was_placeholder=True)
+        return Resolved(record.id, "reference", facts, was_placeholder=True)
+    image = _create(facts, placeholder=facts.placeholders[0])
+    return Resolved(image, "reference", facts, created=True, was_placeholder=True)
 
 
+def make_unidentified(tag: Reference, at: datetime) -> int:
+    """A record of what only this name names."""
+    facts = Facts("", at, references=(tag,))
+    return _create(facts, placeholder=facts.placeholders[0])
+
+
+def make_loose(digests: Iterable[str], platform: Platform, at: datetime, is_demo: bool) -> int:
+    """A record of what only some digests name, until a config digest turns up."""
+    facts = Facts("", at, digests=tuple(sorted(digests)), is_demo=is_demo)
+    facts = replace(facts, os=platform[0], architecture=platform[1], variant=platform[2])
+    return _create(facts, placeholder=None)
+
+
+# The image that a tag pointed to at `at`: last seen before, else the first seen after if it was built by then.
 TAG_AT = """
 SELECT tag.image_id FROM images_tag tag
 JOIN images_repository repository ON repository.id = tag.repository_id
 JOIN images_registry registry ON registry.id = repository.registry_id
 JOIN images_image image ON image.id = tag.image_id
 WHERE registry.host = %(host)s AND repository.name = %(repository)s AND tag.name = %(tag)s
-  AND image.placeholder IS NULL AND (tag.since <= %(at)s OR image.built_at IS NULL OR image.built_at <= %(at)s)
-ORDER BY tag.since <= %(at)s DESC, CASE WHEN tag.since <= %(at)s THEN tag.since END DESC NULLS LAST, tag.since
+  AND image.placeholder IS NULL AND (tag.since <= {at} OR image.built_at IS NULL OR image.built_at <= {at})
+ORDER BY tag.since <= {at} DESC, CASE WHEN tag.since <= {at} THEN tag.since END DESC NULLS LAST, tag.since,
+    tag.platform, image.config_digest
 LIMIT 1
 """
 
 
 def image_at(tag: Reference, at: datetime) -> int | None:
-    """The image that `tag` pointed to at `at`: last seen before, else the first seen after if it was built by then."""
+    """The image that `tag` pointed to at `at`, as far as is known."""
+    values: dict[str, Any] = {"host": tag.host, "repository": tag.repository, "tag": tag.tag, "at": at}
     with connection.cursor() as cursor:
-        cursor.execute(TAG_AT, {"host": tag.host, "repository": tag.repository, "tag": tag.tag, "at": at})
+        cursor.execute(TAG_AT.format(at="%(at)s"), values)
         row = cursor.fetchone()
     return int(row[0]) if row else None
 
@@ -287,11 +295,19 @@ def _create(facts: Facts, placeholder: str | None) -> int:
         return int(cursor.fetchone()[0])
 
 
-def record_digests(image: int, facts: Facts, known: frozenset[str]) -> bool:
-    """Write down every digest that names the image; one that names two different images is an index.
+RECORD_DIGESTS = """
+INSERT INTO images_manifest (digest, image_id, kind, source, first_seen, is_sure)
+SELECT digest, %(image)s, kind, %(source)s, %(at)s, %(sure)s
+FROM unnest(%(digests)s::bytea[], %(kinds)s::text[]) AS fact(digest, kind)
+ON CONFLICT (digest, image_id) DO UPDATE SET is_sure = images_manifest.is_sure OR excluded.is_sure,
+    kind = CASE images_manifest.kind WHEN 'unknown' THEN excluded.kind ELSE images_manifest.kind END,
+    source = CASE images_manifest.kind WHEN 'unknown' THEN excluded.source ELSE images_manifest.source END
+WHERE excluded.is_sure > images_manifest.is_sure OR images_manifest.kind = 'unknown' AND excluded.kind <> 'unknown'
+"""
 
-    True if one of them was not known as such before.
-    """
+
+def record_digests(image: int, facts: Facts, known: frozenset[str]) -> bool:
+    """Write down every digest that names the image; True if one of them was not known as such before."""
     words = {facts.manifest: Manifest.Kind.MANIFEST} if facts.manifest else {}
     words |= {word: Manifest.Kind.UNKNOWN for word in facts.digests if word not in words and word != facts.config}
     new = {word: kind for word, kind in words.items() if word not in known or kind == Manifest.Kind.MANIFEST}
@@ -299,16 +315,15 @@ def record_digests(image: int, facts: Facts, known: frozenset[str]) -> bool:
         return False
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO images_manifest (digest, image_id, kind, source, first_seen)"
-            " SELECT digest, %s, kind, %s, %s FROM unnest(%s::bytea[], %s::text[]) AS fact(digest, kind)"
-            " ON CONFLICT (digest, image_id) DO UPDATE SET kind = excluded.kind, source = excluded.source"
-            " WHERE images_manifest.kind = 'unknown' AND excluded.kind <> 'unknown'",
-            [image, facts.source, facts.at, [pack_digest(word) for word in new], [str(kind) for kind in new.values()]],
-        )
-        cursor.execute(
-            "UPDATE images_manifest SET kind = 'index' WHERE kind = 'unknown' AND digest IN"
-            " (SELECT digest FROM images_manifest WHERE digest = ANY(%s) GROUP BY digest HAVING count(*) > 1)",
-            [[pack_digest(word) for word in new]],
+            RECORD_DIGESTS,
+            {
+                "image": image,
+                "source": facts.source,
+                "at": facts.at,
+                "sure": bool(facts.config),
+                "digests": [pack_digest(word) for word in new],
+                "kinds": [str(kind) for kind in new.values()],
+            },
         )
     return True
 

@@ -6,6 +6,7 @@ from django.db import connection
 
 from governance.images.models import Event, Image
 from governance.images.reach import queue
+from governance.images.tags import hand_over
 
 # Rows that a unique key would refuse are already known of the one that stays.
 MOVES = (
@@ -13,7 +14,6 @@ MOVES = (
        (SELECT digest FROM images_manifest WHERE image_id = %(into)s)""",
     """UPDATE images_placement SET image_id = %(into)s WHERE image_id = %(gone)s AND repository_id NOT IN
        (SELECT repository_id FROM images_placement WHERE image_id = %(into)s)""",
-    "UPDATE images_tag SET image_id = %(into)s WHERE image_id = %(gone)s",
     "UPDATE images_event SET image_id = %(into)s WHERE image_id = %(gone)s",
     """UPDATE images_baseedge moved SET image_id = %(into)s WHERE image_id = %(gone)s AND NOT EXISTS (
        SELECT FROM images_baseedge kept WHERE kept.image_id = %(into)s AND kept.rung = moved.rung
@@ -34,14 +34,16 @@ MOVES = (
 def merge_into(into: int, gone: int, reason: str) -> None:
     """Move all that hangs on image `gone` to image `into`; `gone` stays as a redirect for links that people kept.
 
-    The caller moves what other packages hang on images (`governance.findings.record` moves the scans).
+    The caller moves what other packages hang on images (`governance.findings.regroup` moves the scans).
     """
     rows = {row.pk: row for row in Image.objects.select_for_update().filter(pk__in=[into, gone]).order_by("pk")}
     stays, goes = rows[into], rows[gone]
+    hand_over(gone, into, stays.platform)
     with connection.cursor() as cursor:
         for move in MOVES:
             cursor.execute(move, {"into": into, "gone": gone})
-    for name in ("os", "architecture", "variant", "distro", "distro_version", "built_at", "size", "top_layer_id"):
+    # Not the platform: that follows from what is said of the image that stays (`governance.findings.regroup`).
+    for name in ("distro", "distro_version", "built_at", "size", "top_layer_id"):
         if not getattr(stays, name):
             setattr(stays, name, getattr(goes, name))
     for name in ("end_of_life", "end_of_life_said"):

@@ -264,6 +264,8 @@ class Manifest(models.Model):
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.UNKNOWN)
     source = models.CharField(max_length=60)
     first_seen = models.DateTimeField()
+    # Said together with the config digest; without it the digest may turn out to be that of an index of several images.
+    is_sure = models.BooleanField(default=True, db_default=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["digest", "image"], name="one_manifest")]
@@ -278,6 +280,8 @@ class Placement(models.Model):
     # When a crawl of the registry saw it there last, and since when it is not there any more.
     last_seen = models.DateTimeField(null=True)
     gone_at = models.DateTimeField(null=True)
+    # Said together with the config digest, as at `Manifest`.
+    is_sure = models.BooleanField(default=True, db_default=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["image", "repository"], name="one_placement")]
@@ -288,11 +292,13 @@ class Tag(models.Model):
 
     repository = models.ForeignKey(Repository, models.CASCADE, related_name="tags", db_index=False)
     name = models.CharField(max_length=128)
-    # One tag of a multi-platform index names one image per platform.
+    # That of the image: one tag of a multi-platform index names one image per platform.
     platform = models.CharField(max_length=92, blank=True)
     image = models.ForeignKey(Image, models.CASCADE, related_name="tags")
     since = models.DateTimeField()
     last_seen = models.DateTimeField()
+    # When else it was seen between the two: what arrives late may fall between any of them (`governance.images.tags`).
+    between = ArrayField(models.DateTimeField(), null=True)
     until = models.DateTimeField(null=True)
 
     class Meta:

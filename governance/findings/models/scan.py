@@ -122,6 +122,9 @@ class Scan(models.Model):
     identified_by = models.CharField(max_length=10)
     # `registry/repository:tag` where only that led to the image: looked at again when the tag's history grows.
     named = models.CharField(max_length=400, blank=True)
+    # What a report without a config digest said of the image's identity: looked at again when its digests turn out to
+    # name several images (`governance.findings.regroup`).
+    loose = models.JSONField(null=True)
     # Who sent it; null for scans of before sources were known.
     source = models.ForeignKey(Source, models.SET_NULL, null=True, related_name="scans", db_index=False)
     is_current = models.BooleanField(default=False)
