@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("vulnerabilities/", include("governance.findings.urls")),
     path("vex/", include("governance.findings.vex_urls")),
     path("posture/", include("governance.runtime.urls")),
+    path("approved/", include("governance.approvals.urls")),
     path("deliveries/", include("scanning.urls")),
     path("sources/webhooks/", include("scanning.webhook_urls")),
     path("feeds/", include("scanning.feed_urls")),

@@ -139,6 +139,32 @@ ROWS: dict[str, list[Row]] = {
     ],
     "runtime:posture_list": [Row(page())],
     "runtime:posture_detail": [Row(OWN_PAGE, named="run")],
+    "approved:base_list": [Row(page())],
+    "approved:request_list": [Row(page())],
+    "approved:base_new": [
+        Row(page(auditor=403)),
+        Row(
+            page(viewer=422, stranger=422, auditor=403, admin=422),
+            "post",
+            data={"base": "alpine:3"},
+        ),
+    ],
+    "approved:base_detail": [Row(OWN_PAGE, named="base request")],
+    "approved:base_edit": [
+        Row(page(viewer=403, stranger=404, auditor=403), named="base request"),
+        Row(
+            page(viewer=403, stranger=404, auditor=403, admin=302),
+            "post",
+            "base request",
+            {"pattern": "3.23", "breach": "warn", "reason": "newer"},
+        ),
+    ],
+    "approved:base_step": [
+        Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "base request", {"to": "in_review"}),
+    ],
+    "approved:base_comment": [
+        Row(page(viewer=302, stranger=404, auditor=403, admin=302), "post", "base request", {"comment": "Why?"}),
+    ],
     "scanning:delivery_list": [Row(page())],
     "scanning:format_list": [Row(page())],
     "scanning:delivery_detail": [Row(OWN_PAGE, named="delivery")],
@@ -374,7 +400,7 @@ def test_who_may_do_what(name: str, row: Row, who: str, team, mate, stranger, ad
         assert row.method == "post" or answer["Location"].startswith("/login/?next=")
 
 
-@pytest.mark.parametrize("named", ["image", "delivery", "token", "team", "repository", "run", "source"])
+@pytest.mark.parametrize("named", ["image", "delivery", "token", "team", "repository", "run", "source", "base request"])
 def test_what_is_not_yours_looks_like_what_is_not_there(named: str, team, stranger, client) -> None:
     client.force_login(stranger)
     name = {
@@ -384,6 +410,7 @@ def test_what_is_not_yours_looks_like_what_is_not_there(named: str, team, strang
         "team": "teams:team_detail",
         "repository": "images:repository_detail",
         "run": "runtime:posture_detail",
+        "base request": "approved:base_detail",
         "source": "sources:source_detail",
     }[named]
     method = client.post if named == "token" else client.get

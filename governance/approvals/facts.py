@@ -159,12 +159,14 @@ class Base:
 
 
 def judge_bases(bases: Collection[Base], on: date | None = None) -> dict[Base, Judgement]:
-    """Judge what images are built on, for all of them at once.
-
-    A base known by name alone is judged as that reference. One known by content is judged in every repository that the
-    list names and that holds it; the mildest counts, because it is the same content, except where its digest is named.
-    """
+    """Judge what images are built on, for all of them at once."""
     approvals, day = listed(), on or timezone.now().date()
+    return {base: judge_asked(asked, approvals, day) for base, asked in asked_of_bases(bases, approvals).items()}
+
+
+def asked_of_bases(bases: Collection[Base], approvals: Sequence[Approval]) -> dict[Base, list[Asked]]:
+    """The questions that bases come to: by name one, by content one for each repository that the list names and that
+    holds it."""
     history = history_of({one.name for one in approvals})
     places = places_of({base.image for base in bases if not base.name}, approvals)
     by_image: dict[int, list[Known]] = defaultdict(list)
@@ -175,12 +177,16 @@ def judge_bases(bases: Collection[Base], on: date | None = None) -> dict[Base, J
     for base in bases:
         if base.name:
             reference = parse_reference(base.name)
-            asked = [asked_of(Line(reference), history)[0]] if reference else []
+            found[base] = [asked_of(Line(reference), history)[0]] if reference else []
         else:
-            asked = _asked_of_content(places.get(base.image, []), by_image[base.image], contents.get(base.image))
-        said = [judge_reference(one, approvals, day, unlisted()) for one in asked]
-        found[base] = _of_content(said, approvals) if said else Judgement(unlisted(), (NOWHERE,))
+            found[base] = _asked_of_content(places.get(base.image, []), by_image[base.image], contents.get(base.image))
     return found
+
+
+def judge_asked(asked: Sequence[Asked], approvals: Sequence[Approval], on: date) -> Judgement:
+    """One content asked about in several repositories: the mildest counts, except where its digest is named."""
+    said = [judge_reference(one, approvals, on, unlisted()) for one in asked]
+    return _of_content(said, approvals) if said else Judgement(unlisted(), (NOWHERE,))
 
 
 NOWHERE = "Its base lies in no repository that the approved list names."

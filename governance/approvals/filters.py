@@ -60,3 +60,19 @@ class ApprovedFilterSet(FilterSet):
         """Owned or asked for by the team; what is nobody's is everybody's."""
         teams = team_ids(self.request, value)
         return rows.filter(Q(owner__in=teams) | Q(asked_by__in=teams) | Q(owner=None, asked_by=None))
+
+
+class RequestFilterSet(FilterSet):
+    """What the queue can be narrowed by."""
+
+    q = filters.CharFilter(method="by_text", label="Search", max_length=200)
+    team = filters.CharFilter(method="by_team", label="Team", max_length=100)
+    by_text = ApprovedFilterSet.by_text
+
+    class Meta:
+        model = ApprovedBase
+        fields: list[str] = []
+
+    def by_team(self, rows: QuerySet[ApprovedBase], _: str, value: str) -> QuerySet[ApprovedBase]:
+        """Asked for by the team."""
+        return rows.filter(asked_by__in=team_ids(self.request, value))

@@ -195,6 +195,7 @@ class Image(models.Model):
                 condition=models.Q(base=None, base_rung=0, merged_into=None),
             ),
             GinIndex(fields=["traits"], name="image_traits"),
+            models.Index(fields=["base_name"], name="image_base_name", condition=~models.Q(base_name="")),
         ]
 
     def __str__(self) -> str:

@@ -17,6 +17,7 @@ PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ("", (("images:image_list", "Images", "image"),)),
     ("", (("bases:base_list", "Base images", "base"),)),
     ("", (("findings:vulnerability_list", "Vulnerabilities", "bug"),)),
+    ("", (("approved:base_list", "Approved list", "approved"),)),
     ("", (("runtime:posture_list", "Posture", "posture"),)),
     (
         "Sources",
@@ -39,6 +40,7 @@ PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 )
 # Pages whose name does not tell where they are.
 ELSEWHERE = {
+    "approved:request_list": "approved:base",
     "images:repository_detail": "images:image",
     "bases:unknown": "bases:base",
     "bases:compare": "bases:base",
