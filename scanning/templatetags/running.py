@@ -14,6 +14,14 @@ from scanning.models import Delivery
 from scanning.models_scans import ScanJob
 
 register = template.Library()
+STANDING = """
+SELECT json_build_array(job.state, job.why, job.error, EXISTS (
+    SELECT FROM images_placement placement JOIN images_repository repository ON repository.id = placement.repository_id
+    JOIN scanning_connection connection ON connection.registry_id = repository.registry_id AND connection.is_enabled
+    WHERE placement.image_id = image.id AND placement.gone_at IS NULL
+) AND EXISTS (SELECT FROM images_manifest named WHERE named.image_id = image.id AND named.kind <> 'index'))
+FROM images_image image LEFT JOIN scanning_scanjob job ON job.image_id = image.id WHERE image.id = %s::bigint
+"""
 MOST, MOST_SETS = 1_000, 100_000
 
 
@@ -36,8 +44,10 @@ def running_now(context: Context) -> tuple[int, int, int]:
     counts = ", ".join(f"(SELECT count(*) FROM ({sql}) part)" for sql, _ in queries)  # noqa: S608
     # Django's own SQL, no value is in it.
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {counts}", [value for _, values in queries for value in values])
-        reports, sets, running = cursor.fetchone()
+        # What an image's page shows of its scan comes along: it has no query to spare (`scans.scan_state`).
+        given = [*(value for _, values in queries for value in values), getattr(context.get("image"), "pk", None)]
+        cursor.execute(f"SELECT {counts}, ({STANDING})", given)
+        reports, sets, running, context["request"].scan_standing = cursor.fetchone()
     return reports, sets, running
 
 
