@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from governance.accounts.models import Team, User
+from governance.findings.models import Silence, Source
 from governance.findings.report import Check, Result, Severity
 from governance.findings.state import settle
 from governance.images.claims import Claim, record_claims
@@ -130,6 +131,7 @@ class Fleet:
     done: Delivery
     run: BenchmarkRun
     base: Image
+    source: Source
 
     @property
     def addresses(self) -> list[str]:
@@ -147,6 +149,7 @@ class Fleet:
             *("/deliveries/", f"/deliveries/{self.quarantined.pk}/", f"/deliveries/{self.done.pk}/", "/tokens/"),
             *("/teams/", f"/teams/{self.team.pk}/", "/people/", f"/people/{self.mate.pk}/", "/account/"),
             f"/images/repositories/{self.image.repository_id}/",
+            *("/sources/", f"/sources/{self.source.pk}/"),
             *("/posture/", "/posture/?q=nothing-is-called-so", "/posture/?history=true", f"/posture/{self.run.pk}/"),
             *(f"/posture/{self.run.pk}/?change=failing", f"/deliveries/{self.run.delivery}/"),
         ]
@@ -194,7 +197,11 @@ def fleet(ada: User) -> Fleet:
     image = Image.objects.get(config_digest=digest_of("hostile"))
     mate = make_user("mate", team=team, name=HOSTILE)
     base = bases(image, team, layers[0])
-    return Fleet(team, mate, image, deliver(b'{"unknown": 1}'), done, benchmarks(team, done.pk), base)
+    source = Source.objects.get(sender=f"token:{sender.pk}", stage="runtime")
+    day = datetime(2026, 8, 21, tzinfo=UTC)
+    Silence.objects.create(source=source, since=day, raised_at=day)
+    Source.objects.filter(pk=source.pk).update(name=HOSTILE[:100], last_heard=day)
+    return Fleet(team, mate, image, deliver(b'{"unknown": 1}'), done, benchmarks(team, done.pk), base, source)
 
 
 def bases(image: Image, team: Team, layer: str) -> Image:
