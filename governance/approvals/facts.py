@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -83,15 +83,26 @@ def judge_all(lines: Sequence[Line], on: date | None = None) -> list[Judgement]:
     names = {one.name for one in approvals} & {line.reference.name for line in lines}
     history = history_of(names)
     asked = [asked_of(line, history) for line in lines]
-    contents = contents_of({image for _, image in asked if image}, approvals, names)
-    return [
-        judge_reference(replace(one, content=contents.get(image or 0)), approvals, day, unlisted())
-        for one, image in asked
-    ]
+    contents = contents_of({image for _, images in asked for image in images}, approvals, names)
+    return [judge_images(one, images, contents, approvals, day, unlisted()) for one, images in asked]
 
 
-def asked_of(line: Line, history: Iterable[Known]) -> tuple[Asked, int | None]:
-    """What is known of a reference, and the image that it names, if that is one."""
+def judge_images(
+    asked: Asked,
+    images: Iterable[int],
+    contents: Mapping[int, Content],
+    approvals: Sequence[Approval],
+    on: date,
+    unlisted: Verdict,
+) -> Judgement:
+    """Judge what names one image for each platform: the worst of them counts. Pure."""
+    each = [contents.get(image) for image in images] or [None]
+    said = [judge_reference(replace(asked, content=content), approvals, on, unlisted) for content in each]
+    return max(said, key=lambda one: one.order)
+
+
+def asked_of(line: Line, history: Iterable[Known]) -> tuple[Asked, tuple[int, ...]]:
+    """What is known of a reference, and the images that it names: one for each platform."""
     ref = line.reference
     own = [one for one in history if one.name == ref.name]
     if ref.digest:
@@ -105,7 +116,7 @@ def asked_of(line: Line, history: Iterable[Known]) -> tuple[Asked, int | None]:
         images = {one.image for one in now}
         points_to = frozenset(one.digest for one in now)
         asked = Asked(ref.name, ref.tag, platform=line.platform, points_to=points_to)
-    return asked, next(iter(images)) if len(images) == 1 else None
+    return asked, tuple(sorted(images))
 
 
 CONTENTS = """

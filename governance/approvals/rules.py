@@ -17,7 +17,7 @@ from functools import cached_property
 import msgspec
 from django.utils import timezone
 
-from governance.approvals.facts import Known, Line, asked_of, contents_of, history_of, listed, unlisted
+from governance.approvals.facts import Known, Line, asked_of, contents_of, history_of, judge_images, listed, unlisted
 from governance.approvals.judgement import (
     STAGE_VERDICTS,
     STRICTNESS,
@@ -137,15 +137,17 @@ def build_list(
     judged: list[tuple[str, Judgement]] = []
     for name in sorted({one.name for one in standing}):
         own = [one for one in standing if one.name == name]
-        asked = _asked(name, own, by_name[name], contents or {})
-        said = [(one, judge_reference(one, own, on, unlisted)) for one in asked]
+        said = [
+            (asked, judge_images(asked, images, contents or {}, own, on, unlisted))
+            for asked, images in _asked(name, own, by_name[name])
+        ]
         patterns = _patterns(own, on)
         rules += [*_of_digests(name, said), *_of_tags(name, said, patterns), *patterns]
         judged += [(_written(one), verdict) for one, verdict in said]
     return ApprovedList(on, unlisted, tuple(approvals), tuple(rules), tuple(judged))
 
 
-def _asked(name: str, own: Iterable[Approval], history: Sequence[Known], contents: dict[int, Content]) -> list[Asked]:
+def _asked(name: str, own: Iterable[Approval], history: Sequence[Known]) -> list[tuple[Asked, tuple[int, ...]]]:
     """Each known digest and each tag that holds, as a question."""
     host, _, path = name.partition("/")
     named = [one.pattern.text for one in own if one.pattern.kind == Kind.DIGEST]
@@ -155,8 +157,7 @@ def _asked(name: str, own: Iterable[Approval], history: Sequence[Known], content
         *(Line(Reference(host, path, digest=digest)) for digest in digests),
         *(Line(Reference(host, path, tag)) for tag in tags),
     ]
-    found = [asked_of(line, history) for line in lines]
-    return [replace(asked, content=contents.get(image or 0)) for asked, image in found]
+    return [asked_of(line, history) for line in lines]
 
 
 def _written(asked: Asked) -> str:

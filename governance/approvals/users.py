@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import BigIntegerField, Count, F, Func, Q, QuerySet
 from django.utils import timezone
 
 from governance.accounts.models import Team
@@ -119,9 +118,8 @@ def images_on(users: Users, viewer: Viewer) -> QuerySet[Image]:
 
 def teams_using(users: Users, viewer: Viewer) -> list[tuple[Team, int]]:
     """Whose images those are, the most first."""
-    counts: Counter[int] = Counter()
-    for owners in images_on(users, viewer).values_list("owners", flat=True).iterator(chunk_size=2_000):
-        counts.update(owners)
+    owned = images_on(users, viewer).annotate(team=Func(F("owners"), function="unnest", output_field=BigIntegerField()))
+    counts = dict(owned.values("team").annotate(number=Count("pk")).order_by("-number").values_list("team", "number"))
     seen = teams_of(viewer)
     teams = Team.objects.in_bulk([pk for pk in counts if seen is None or pk in seen])
-    return [(teams[pk], number) for pk, number in counts.most_common() if pk in teams]
+    return [(teams[pk], number) for pk, number in counts.items() if pk in teams]

@@ -87,6 +87,7 @@ def test_an_entry_shows_life_versions_users_and_what_breaks(team, mate, admin, s
     client.force_login(admin)
     text = page(client, "approved:base_detail", entry.pk)
     assert "1 image is refused that is not today" in text
+    assert "Teams: shop 1" in text
     assert "shop/api:1" in text
     assert 'aria-current="step"' in text
     assert digest_of("java") in text

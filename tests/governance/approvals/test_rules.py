@@ -81,6 +81,19 @@ def test_terms_reach_references_and_documents() -> None:
     assert rules == [("17", "deny"), ("", "allow")]
 
 
+def test_of_a_tag_with_several_platforms_the_worst_counts() -> None:
+    first = make_image(f"{JAVA}:17", config=digest_of("amd64"), vulnerabilities=[])
+    second = make_image(f"{JAVA}:arm", config=digest_of("arm64"))
+    tag = Tag.objects.get(image=first)
+    Tag.objects.create(
+        repository=tag.repository, name="17", platform="linux/arm64", image=second, since=tag.since, last_seen=tag.since
+    )
+    make_entry(max_high=0)
+    assert said(f"{JAVA}:17") == "warn"
+    assert [rule.verdict for rule in current_list().rules if rule.tag] == ["warn"]
+    assert (said(f"{JAVA}@{digest_of('amd64')}"), said(f"{JAVA}@{digest_of('arm64')}")) == ("allow", "warn")
+
+
 def test_grace_runs_from_the_first_scan_that_named_a_fix() -> None:
     make_image(f"{JAVA}:17", config=digest_of("java"), at="2026-08-20T09:30:00Z")
     make_entry(grace=14)
