@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from governance.accounts.models import Token
 from governance.accounts.services import find_token
 from governance.findings.models import Silence, Source
+from governance.findings.osv.rematch import waiting as unmatched
 from governance.findings.weigh import waiting
 from governance.web.problems import problem
 from scanning.feed_views import rows
@@ -30,6 +31,7 @@ FEED_AGE = Gauge("portwarden_feed_age_seconds", "Age of the copy of a feed that 
 FEED_ROWS = Gauge("portwarden_feed_rows", "Rows of the copy of a feed that is in use", ["feed"])
 FEED_FAILED = Gauge("portwarden_feed_failed", "1 where the last look for a newer copy failed", ["feed"])
 REWEIGH = Gauge("portwarden_finding_sets_to_weigh", "Finding sets that the news of a feed has not reached yet")
+REMATCH = Gauge("portwarden_images_to_match", "Images whose packages wait to be matched with advisories")
 SILENT = Gauge("portwarden_source_silent", "1 while an event says that the source fell silent", SOURCE)
 HEARD = Gauge("portwarden_source_heard_timestamp_seconds", "When the source was heard last", SOURCE)
 QUARANTINED = Gauge("portwarden_deliveries_quarantined", "Deliveries in quarantine")
@@ -98,6 +100,7 @@ def _measure_feeds() -> None:
         FEED_ROWS.labels(row.feed.NAME).set(row.state.rows)
         FEED_FAILED.labels(row.feed.NAME).set(bool(row.state.error))
     REWEIGH.set(waiting())
+    REMATCH.set(unmatched())
 
 
 def _sources() -> None:

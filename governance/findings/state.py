@@ -23,6 +23,7 @@ from governance.images.lineage import settle_lineage
 
 # Number of the advisory lock of whoever counts changed groups again.
 SETTLE_LOCK = 0x70775F73657474
+MOST_UNIONS = 10_000
 
 CHOOSE = """
 UPDATE findings_scan scan SET is_current = NOT scan.is_current
@@ -106,17 +107,42 @@ ON CONFLICT DO NOTHING
 """
 
 
-def refresh(images: Iterable[int], *, rematch: bool = True) -> bool:
+class Unions:
+    """Sets merged before, by what each scanner said: many images share theirs. They hold while no alias is learned."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[tuple[str, int], ...], int | None] = {}
+        self.aliases = 0
+
+    def check(self) -> None:
+        """To be called in each transaction before any is asked for."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT coalesce(max(id), 0) FROM findings_alias")
+            (aliases,) = cursor.fetchone()
+        if aliases != self.aliases or len(self.known) > MOST_UNIONS:
+            self.known, self.aliases = {}, aliases
+
+    def of(self, testimonies: list[Testimony]) -> int | None:
+        """The merged set."""
+        said = tuple((one.scanner, one.finding_set) for one in sorted(testimonies, key=preference))
+        if said not in self.known:
+            self.known[said] = union_set(testimonies)
+        return self.known[said]
+
+
+def refresh(images: Iterable[int], *, rematch: bool = True, unions: Unions | None = None) -> bool:
     """Recompute counters, state, last scans per stage and the merged sets of these images.
 
-    True if they wait to be matched with advisories now, unless `rematch` says that this is already done.
+    True if they wait to be matched with advisories now, unless `rematch` says that this is already done. `unions` are
+    those of images refreshed before.
     """
     ids = sorted(set(images))
     if not ids:
         return False
     rows: dict[int, list[tuple]] = defaultdict(list)  # type: ignore[type-arg]
-    unions: dict[tuple[tuple[str, int], ...], int | None] = {}
-    waiting = False
+    if unions:
+        unions.check()
+    unions, waiting = unions or Unions(), False
     with connection.cursor() as cursor:
         cursor.execute(SCANS, [ids])
         for row in cursor.fetchall():
@@ -130,12 +156,8 @@ def refresh(images: Iterable[int], *, rematch: bool = True) -> bool:
     return waiting
 
 
-def _summary(
-    image: int,
-    scans: list[tuple],  # type: ignore[type-arg]
-    unions: dict[tuple[tuple[str, int], ...], int | None],
-) -> dict[str, Any]:
-    """What the rows of one image come to. `unions` remembers sets merged before: many images share theirs."""
+def _summary(image: int, scans: list[tuple], unions: Unions) -> dict[str, Any]:  # type: ignore[type-arg]
+    """What the rows of one image come to."""
     last: dict[str, datetime] = {}
     failed: set[str] = set()
     unsupported = False
@@ -158,10 +180,7 @@ def _summary(
         if package_set and scanner != OSV and (is_current or inventory):
             # A later scan that lists less takes nothing back: an image's content does not change.
             packages.append((inventory, at, package_set))
-    said = tuple((one.scanner, one.finding_set) for one in sorted(testimonies, key=preference))
-    if said not in unions:
-        unions[said] = union_set(testimonies)
-    merged = unions[said]
+    merged = unions.of(testimonies)
     return {
         "image": image,
         "finding_set": effective_set(image, merged) if scans and scans[0][-1] else merged,

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection
 
-from governance.findings.models import Finding, Scan
+from governance.findings.models import OSV, Finding, Scan
 from governance.findings.report import Severity
 from governance.findings.witnesses import MergedLine, Statement, Testimony, merge, statements
 from governance.images.models import Image
@@ -115,6 +115,19 @@ GROUP BY 1, 2, 3
 """
 
 
+# `osv` has one scan of an image, which is made anew: what it says holds since the list and the advisory are known.
+MATCHED_SINCE = """
+SELECT advisory.vulnerability_id, finding.package_id, min(greatest(record.first_seen, listed.at))
+FROM findings_finding finding JOIN findings_advisory advisory ON advisory.id = finding.advisory_id
+CROSS JOIN findings_osvecosystem ecosystem
+JOIN findings_osvrecord record ON record.ecosystem_id = ecosystem.id AND record.name = advisory.name
+CROSS JOIN (
+    SELECT min(scanned_at) AS at FROM findings_scan WHERE image_id = %(image)s AND inventory AND scanner <> 'osv'
+) listed
+WHERE finding.id = ANY(%(findings)s) GROUP BY 1, 2
+"""
+
+
 def _since(image: Image, stated: Sequence[Statement]) -> dict[tuple[str, int, int], datetime]:
     """{(scanner, vulnerability, package): when a scan of this image by it first said so}, in whatever words."""
     values: dict[str, Any] = {
@@ -122,6 +135,11 @@ def _since(image: Image, stated: Sequence[Statement]) -> dict[tuple[str, int, in
         "groups": sorted({one.vulnerability for one in stated}),
         "packages": sorted({one.package for one in stated}),
     }
+    matched = [one.id for one in stated if one.scanner == OSV]
     with connection.cursor() as cursor:
         cursor.execute(SINCE, values)
-        return {(scanner, group, package): at for scanner, group, package, at in cursor.fetchall()}
+        found = {(scanner, group, package): at for scanner, group, package, at in cursor.fetchall()}
+        if matched:
+            cursor.execute(MATCHED_SINCE, {"image": image.pk, "findings": matched})
+            found |= {(OSV, group, package): at for group, package, at in cursor.fetchall()}
+    return found

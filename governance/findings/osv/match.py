@@ -16,6 +16,7 @@ from governance.findings.osv.models import OsvEcosystem
 from governance.findings.osv.ranges import affected
 from governance.findings.report import Match, PackageAt, Severity
 from governance.findings.sets import Contents, contents
+from governance.findings.state import Unions
 
 STATEMENT = msgspec.json.Decoder(Statement)
 # Judgements and records kept while a worker goes through many lists; some 100 MB at most.
@@ -62,6 +63,7 @@ class Matcher:
         self.ecosystems: dict[str, OsvEcosystem] = {}
         self.judgements: dict[tuple[int, str, str], list[Judgement]] = {}
         self.advice: dict[int, Advice] = {}
+        self.unions = Unions()
 
     def look(self) -> int:
         """Return the generation of the advisories loaded now, 0 if there are none."""

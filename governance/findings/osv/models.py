@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Now
 
 
 class OsvEcosystem(models.Model):
@@ -35,6 +36,8 @@ class OsvRecord(models.Model):
     # Of the record's bytes: only what changed is read again.
     hash = models.BinaryField(max_length=16)
     modified = models.DateTimeField()
+    # When it was loaded first; a change of it keeps that.
+    first_seen = models.DateTimeField(db_default=Now())
     withdrawn = models.BooleanField(default=False)
     published = models.DateTimeField(null=True)
     aliases = ArrayField(models.CharField(max_length=100), default=list)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Sequence
+from itertools import batched
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
@@ -18,7 +19,7 @@ from governance.findings.osv.match import Matcher
 from governance.findings.sets import Contents, store_finding_set
 from governance.findings.state import refresh
 
-SLICE = 200
+SLICE, LOCKED = 200, 20
 # With more packages than this changed, looking at all images costs less than looking for those concerned.
 MANY = 20_000
 
@@ -28,6 +29,9 @@ class List(NamedTuple):
 
     package_set: int
     release: str
+
+
+NO_LIST = List(0, "")
 
 
 class Held(NamedTuple):
@@ -84,11 +88,21 @@ def match_images(images: Collection[int], matcher: Matcher | None = None) -> int
     if not images:
         return 0
     matcher = matcher or Matcher()
+    seen = _look_at(images)
     if matcher.look():
-        _prepare({seen.packages for seen in _look_at(images) if seen.packages}, matcher)
-    return _apply(images)
+        _prepare({one.packages for one in seen if one.packages}, matcher)
+    with connection.cursor() as cursor:
+        cursor.execute(FORGET, [list(images)])
+    # Those with the same list together, and few at a time: reports on them wait meanwhile.
+    ordered = [one.image for one in sorted(seen, key=lambda one: (one.packages or NO_LIST, one.image))]
+    return sum(_apply(some, matcher) for some in batched(ordered, LOCKED))
 
 
+# Of images that are gone.
+FORGET = """
+DELETE FROM findings_rematch waiting WHERE image = ANY(%s) AND NOT EXISTS (
+    SELECT FROM images_image image WHERE image.id = waiting.image AND image.merged_into_id IS NULL)
+"""
 # All of them, and those that `osv` speaks of and whose list is gone. Images with the same list are done together.
 ALL = """
 INSERT INTO findings_rematch (image)
@@ -214,7 +228,7 @@ def _set_of(found: Contents) -> int:
     return known or store_finding_set(found)
 
 
-def _apply(images: Collection[int]) -> int:
+def _apply(images: Collection[int], matcher: Matcher) -> int:
     """Make the images say what was found. Those that wait since, or whose list nobody matched, go on waiting."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
@@ -231,7 +245,7 @@ def _apply(images: Collection[int]) -> int:
             cursor.execute("INSERT INTO findings_rematch (image) SELECT unnest(%s::bigint[])", [late])
             seen = [one for one in seen if one.image not in set(late)]
         changed = _write(seen, known)
-        refresh(changed, rematch=False)
+        refresh(changed, rematch=False, unions=matcher.unions)
     return len(locked)
 
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import batched
 from typing import Any
 
@@ -64,12 +65,13 @@ def load(offer: Offer) -> Loaded:
         name=offer.ecosystem, defaults={"loaded_at": timezone.now(), "changed_at": timezone.now(), "generation": 0}
     )
     offered = offer.hashes()
-    known = {name: bytes(one) for name, one in OsvRecord.objects.filter(ecosystem=held).values_list("name", "hash")}
-    found = _difference(known, offered, offer.unreadable)
+    rows = list(OsvRecord.objects.filter(ecosystem=held).values_list("name", "hash", "first_seen"))
+    found = _difference({name: bytes(one) for name, one, _ in rows}, offered, offer.unreadable)
+    seen = {name: at for name, _, at in rows if name in found.changed}
     for some in batched(offer.records(found.new | found.changed), AT_ONCE):
         with _turn():
             # Only now: what cannot be read after all stays as it was.
-            concerned = _delete(held.pk, [record.name for record in some]) | _insert(held, some, offered)
+            concerned = _delete(held.pk, [record.name for record in some]) | _insert(held, some, offered, seen)
             _note(held, concerned)
     with _turn():
         _note(held, _delete(held.pk, sorted(found.gone)))
@@ -140,16 +142,19 @@ def _delete(ecosystem: int, names: Sequence[str]) -> set[str]:
     return concerned
 
 
-def _insert(held: OsvEcosystem, records: Sequence[Record], offered: dict[str, bytes]) -> set[str]:
-    """Returns the packages that the records speak of."""
-    ids = _numbers("findings_osvrecord", len(records))
-    columns = ("id", "ecosystem_id", "name", "hash", "modified", "withdrawn", "published", "aliases", "cvss")
+def _insert(
+    held: OsvEcosystem, records: Sequence[Record], offered: dict[str, bytes], seen: dict[str, datetime]
+) -> set[str]:
+    """Returns the packages that the records speak of. `seen` says when those that are not new came first."""
+    ids, now = _numbers("findings_osvrecord", len(records)), timezone.now()
+    columns = ["id", "ecosystem_id", "name", "hash", "first_seen", "modified", "withdrawn", "published", "aliases"]
     rows = (
         (
             pk,
             held.pk,
             record.name,
             offered[record.name],
+            seen.get(record.name, now),
             record.modified,
             record.withdrawn,
             record.published,
@@ -161,7 +166,7 @@ def _insert(held: OsvEcosystem, records: Sequence[Record], offered: dict[str, by
         )
         for pk, record in zip(ids, records, strict=True)
     )
-    _copy(OsvRecord, (*columns, "summary", "details", "url"), rows)
+    _copy(OsvRecord, (*columns, "cvss", "summary", "details", "url"), rows)
     affected = [
         (pk, held.pk, one.release, one.package, int(one.severity), one.severity_word, _packed(one.statement))
         for pk, record in zip(ids, records, strict=True)

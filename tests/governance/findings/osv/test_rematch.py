@@ -7,10 +7,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from governance.findings.models import OSV, Finding, FindingSet, Scan
-from governance.findings.osv.models import Matched, Rematch
-from governance.findings.osv.rematch import wait_all, work_off
+from governance.findings.osv.models import Matched, OsvRecord, Rematch
+from governance.findings.osv.rematch import SLICE, wait_all, work_off
 from governance.findings.osv.store import unload
 from governance.images.models import Image
+from governance.overview import said as overview
 from tests.make import deliver, digest_of, make_grype, make_report, make_vulnerability
 from tests.make_osv import catch_up, feed, make_advisory, make_cyclonedx, make_syft
 
@@ -232,3 +233,32 @@ def test_a_set_that_is_cleared_away_is_made_again() -> None:
     wait_all()
     catch_up()
     assert [row[0] for row in said()] == ["DEBIAN-CVE-2099-0001"]
+
+
+def test_it_says_so_since_the_list_and_the_advisory_are_known() -> None:
+    deliver(make_cyclonedx(OPENSSL, day=20))
+    feed(make_advisory())
+    image = Image.objects.get()
+    OsvRecord.objects.update(first_seen="2026-11-25T00:00:00Z")
+    feed(make_advisory(), make_advisory("DEBIAN-CVE-2099-0002"), make_advisory("DEBIAN-CVE-2099-0003"))
+    OsvRecord.objects.filter(name="DEBIAN-CVE-2099-0002").update(first_seen="2026-11-01T00:00:00Z")
+    assert since(image)["DEBIAN-CVE-2099-0001"] == "2026-11-25 00:00"
+    assert since(image)["DEBIAN-CVE-2099-0002"] == "2026-11-20 09:00"
+    feed(make_advisory(fixed="9"), make_advisory("DEBIAN-CVE-2099-0002"))
+    assert since(image)["DEBIAN-CVE-2099-0001"] == "2026-11-25 00:00"
+
+
+def since(image: Image) -> dict[str, str]:
+    """{advisory: since when `osv` says so}."""
+    findings = list(Finding.objects.filter(pk__in=Scan.objects.get(scanner=OSV).finding_set.findings))
+    words = overview.said_of(findings, image, overview.testimonies(overview.current_scans(image)))
+    return {one.advisory.name: f"{words[one.pk][0].since:%Y-%m-%d %H:%M}" for one in findings}
+
+
+def test_images_that_are_gone_stand_in_nobodys_way() -> None:
+    deliver(make_cyclonedx(OPENSSL))
+    Rematch.objects.bulk_create(Rematch(image=10**9 + number) for number in range(SLICE))
+    feed(make_advisory())
+    catch_up()
+    assert Image.objects.get().high == 1
+    assert not Rematch.objects.exists()
