@@ -14,6 +14,7 @@ from governance.overview.api import ImageViewSet
 from governance.overview.source_api import SourceViewSet
 from governance.runtime.api import BenchmarkViewSet
 from scanning.api import Report, Reports
+from scanning.registry_api import RegistryViewSet
 from scanning.webhook_api import WebhookViewSet
 
 router = SimpleRouter()
@@ -22,6 +23,7 @@ router.register("vulnerabilities", VulnerabilityViewSet, basename="vulnerability
 router.register("vex", VexViewSet, basename="vex")
 router.register("benchmarks", BenchmarkViewSet, basename="benchmark")
 router.register("sources", SourceViewSet, basename="source")
+router.register("registries", RegistryViewSet, basename="registry")
 router.register("webhooks", WebhookViewSet, basename="webhook")
 router.register("approved", ApprovedViewSet, basename="approved")
 router.register("tokens", TokenViewSet, basename="token")

@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("approved/", include("governance.approvals.urls")),
     path("deliveries/", include("scanning.urls")),
     path("sources/webhooks/", include("scanning.webhook_urls")),
+    path("registries/", include("scanning.registry_urls")),
     path("feeds/", include("scanning.feed_urls")),
     path("theme/", theme, name="theme"),
 ]

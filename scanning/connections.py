@@ -102,8 +102,13 @@ def saved(row: Connection) -> None:
 
 def registry_of(row: Connection) -> Registry:
     """The registry by the host that references name."""
+    return Registry.objects.get_or_create(host=host_of(row))[0]
+
+
+def host_of(row: Connection) -> str:
+    """How references name it."""
     host = Place.of(row.base_url).authority.lower()
-    return Registry.objects.get_or_create(host=DOCKER_HUB if host in DOCKER_HUB_ALIASES else host)[0]
+    return DOCKER_HUB if host in DOCKER_HUB_ALIASES else host
 
 
 def put_secret(row: Connection, secret: str) -> None:
@@ -127,6 +132,20 @@ def target_of(row: Connection) -> Target:
         secret = open_sealed(bytes(row.secret), about(row)) if row.secret else ""
     except NoKey as error:
         raise RegistryError("auth", str(error)) from error
+    return with_secret(row, secret)
+
+
+def tried_target(row: Connection | None, values: dict[str, Any], secret: str | None) -> Target:
+    """To try settings out that are not saved. A stored password is only for the places it was entered for."""
+    same = row is not None and all(getattr(row, name) == values[name] for name in PLACES)
+    kept = target_of(row).secret if row is not None and same and secret is None else ""
+    probe = Connection(**values)
+    probe.registry = Registry(host=host_of(probe))
+    return with_secret(probe, secret or kept)
+
+
+def with_secret(row: Connection, secret: str) -> Target:
+    """What a client is told."""
     host = row.registry.host
     trusted = (*find(row.kind).trusted(host), *((row.token_server,) if row.token_server else ()))
     return Target(host, row.base_url, row.kind, row.username, secret, row.api_url, row.namespace, trusted, row.ca)

@@ -1,4 +1,4 @@
-"""The filters of the delivery list."""
+"""The filters of deliveries and of registries."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from django_filters.filterset import FilterSet
 
 from governance.accounts.picker import team_ids
 from governance.web.widgets import YesNo, select
-from scanning.models import Delivery
+from scanning.models import Connection, Delivery, RepositoryCrawl
+from scanning.registries import ADAPTERS
 
+KINDS = [(adapter.NAME, adapter.TITLE) for adapter in ADAPTERS]
+CRAWL_STATES = [("failing", "Failing"), ("running", "Being crawled"), ("gone", "Gone")]
 STAGES = [("ci", "CI"), ("registry", "Registry"), ("runtime", "Runtime")]
 
 
@@ -38,3 +41,32 @@ class DeliveryFilterSet(FilterSet):
     def by_team(self, rows: QuerySet[Delivery], _: str, value: str) -> QuerySet[Delivery]:
         """Sent with a token of the team."""
         return rows.filter(team__in=team_ids(self.request, value))
+
+
+class ConnectionFilterSet(FilterSet):
+    """What the list of registries can be narrowed by."""
+
+    q = filters.CharFilter(field_name="registry__host", lookup_expr="icontains", label="Search", max_length=200)
+    kind = filters.ChoiceFilter(choices=KINDS, label="Product", empty_label="Any product", widget=select())
+
+    class Meta:
+        model = Connection
+        fields: list[str] = []
+
+
+class CrawlFilterSet(FilterSet):
+    """What a registry's repositories can be narrowed by."""
+
+    q = filters.CharFilter(field_name="name", lookup_expr="icontains", label="Search", max_length=200)
+    state = filters.ChoiceFilter(
+        choices=CRAWL_STATES, method="by_state", label="State", empty_label="Any state", widget=select()
+    )
+
+    def by_state(self, rows: QuerySet[RepositoryCrawl], _: str, value: str) -> QuerySet[RepositoryCrawl]:
+        """In words."""
+        found = {
+            "failing": ~Q(error="") | Q(unread__gt=0),
+            "running": Q(started_at__isnull=False),
+            "gone": Q(gone_at__isnull=False),
+        }
+        return rows.filter(found[value])

@@ -18,6 +18,7 @@ from governance.approvals.life import request_base
 from governance.findings.models import Advisory, Source
 from governance.findings.models_vex import VexStatement
 from governance.images.models import Image
+from scanning.connections import save_connection
 from scanning.models import Delivery
 from scanning.webhook_sources import Wanted, add_source
 from tests.conftest import Machine
@@ -65,6 +66,9 @@ NOT_PEOPLE = {"viewer": 403, "stranger": 403}
 CHANGES_PEOPLE = page(auditor=403, admin=302, **NOT_PEOPLE)
 # The stranger does not even see the team; who sees it may not change it.
 CHANGES_TEAM = page(viewer=403, stranger=404, auditor=403, admin=302)
+# Registries list everybody's repositories: whoever does not see everything is told nothing of them.
+SEES_ALL = api(READERS, viewer=404, stranger=404, team_read=404, other_read=404)
+CHANGES_REGISTRY = api((), viewer=404, stranger=404, auditor=403)
 TABS = ("findings", "packages", "layers", "work", "rebuild", "scans", "timeline", "checks")
 # The team's mate only views; its editors may.
 STATES_BASE = {"viewer": 403, "stranger": 404, "auditor": 403}
@@ -165,6 +169,19 @@ ROWS: dict[str, list[Row]] = {
     "approved:base_comment": [
         Row(page(viewer=302, stranger=404, auditor=403, admin=302), "post", "base request", {"comment": "Why?"}),
     ],
+    "registries:registry_list": [Row(page(**NOT_PEOPLE))],
+    "registries:registry_new": [
+        Row(page(auditor=403, **NOT_PEOPLE)),
+        Row(
+            page(auditor=403, admin=302, **NOT_PEOPLE),
+            "post",
+            data={"kind": "standard", "base_url": "https://new.example", "every_minutes": "60"},
+        ),
+    ],
+    "registries:registry_detail": [Row(page(**NOT_PEOPLE), named="registry")],
+    "registries:registry_edit": [Row(page(auditor=403, **NOT_PEOPLE), named="registry")],
+    "registries:registry_crawl": [Row(CHANGES_PEOPLE, "post", "registry")],
+    "registries:registry_remove": [Row(CHANGES_PEOPLE, "post", "registry")],
     "scanning:delivery_list": [Row(page())],
     "scanning:format_list": [Row(page())],
     "scanning:delivery_detail": [Row(OWN_PAGE, named="delivery")],
@@ -286,6 +303,22 @@ ROWS: dict[str, list[Row]] = {
         ),
     ],
     "api:approved-document": [Row(api(READERS), named="document")],
+    "api:registry-list": [
+        Row(api(READERS)),
+        Row(
+            api((), viewer=403, stranger=403, auditor=403, admin=201) | {"admin token": 201},
+            "post",
+            data={"base_url": "https://new.example"},
+        ),
+    ],
+    "api:registry-detail": [
+        Row(SEES_ALL, named="registry"),
+        Row(CHANGES_REGISTRY | {"admin": 204, "admin token": 204}, "delete", "registry"),
+        Row(CHANGES_REGISTRY | {"admin": 200, "admin token": 200}, "patch", "registry", {"tags": "v*"}),
+    ],
+    "api:registry-crawl": [Row(CHANGES_REGISTRY | {"admin": 202, "admin token": 202}, "post", "registry")],
+    "api:registry-check": [Row(CHANGES_REGISTRY | {"admin": 200, "admin token": 200}, "post", "registry")],
+    "api:registry-repositories": [Row(SEES_ALL, named="registry")],
     "api:token-list": [
         Row(api(ADMINS)),
         Row(
@@ -369,6 +402,10 @@ def of_team(named: str, team: Team) -> list[object]:
         return [team.pk]
     if not named:
         return []
+    if named == "registry":
+        # Nothing listens there, and the guard refuses it anyway: a check leaves this machine in no case.
+        said = {"base_url": "http://127.0.0.1:9", "is_insecure": True}
+        return [save_connection(None, None, said, "s3cret").pk]
     if named == "run":
         return [make_run(team=team).pk]
     if named == "statement":

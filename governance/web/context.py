@@ -23,6 +23,7 @@ PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         "Sources",
         (
             ("sources:source_list", "Coverage", "coverage"),
+            ("registries:registry_list", "Registries", "registry"),
             ("scanning:delivery_list", "Deliveries", "inbox"),
             ("webhooks:webhook_list", "Webhooks", "hook"),
             ("feeds:feed_list", "Feeds", "feed"),
@@ -50,7 +51,7 @@ ELSEWHERE = {
     "teams:member_role": "teams:team",
 }
 # Only for those who see everything.
-RESTRICTED = {"accounts:person_list", "webhooks:webhook_list"}
+RESTRICTED = {"accounts:person_list", "registries:registry_list", "webhooks:webhook_list"}
 
 
 def here(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextvars import ContextVar
 from urllib.parse import urljoin
 
 from governance.web.outbound import OutboundError, Place
@@ -11,6 +12,8 @@ from scanning.registries.values import RegistryError
 
 NEXT = re.compile(r'<([^<>]{1,4000})>[^,]*?;\s*rel\s*=\s*"?next"?', re.IGNORECASE)
 PAGES, ENTRIES, SECONDS = 2_000, 100_000, 150.0
+# Seconds a list may take where somebody waits for it.
+PATIENCE: ContextVar[float] = ContextVar("patience", default=SECONDS)
 
 
 def next_page(url: str, header: str) -> str | None:
@@ -37,7 +40,7 @@ class Bounds:
 
     def __init__(self, pages: int = PAGES, entries: int = ENTRIES, seconds: float = SECONDS) -> None:
         self.pages, self.entries = pages, entries
-        self.until = time.monotonic() + seconds
+        self.until = time.monotonic() + min(seconds, PATIENCE.get())
         self.seen: set[str] = set()
 
     def is_over(self, url: str, entries: int) -> bool:

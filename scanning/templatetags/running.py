@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import template
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
+from django.db.models import QuerySet
 from django.template import Context
 
 from governance.accounts.permissions import viewer_of
 from governance.accounts.picker import picked_teams
 from governance.findings.models import Reweigh
 from governance.images.models import Image
-from scanning.models import Delivery
+from scanning.models import Connection, Delivery, RepositoryCrawl
 from scanning.models_scans import ScanJob
 
 register = template.Library()
@@ -26,9 +30,9 @@ MOST, MOST_SETS = 1_000, 100_000
 
 
 @register.simple_tag(takes_context=True)
-def running_now(context: Context) -> tuple[int, int, int]:
-    """How much is being worked on: deliveries and scans that the viewer may see, and finding sets that a
-    feed's news must reach: (deliveries, finding sets, scans).
+def running_now(context: Context) -> tuple[int, int, int, int]:
+    """How much is being worked on: deliveries and scans that the viewer may see, repositories that are crawled, and
+    finding sets that a feed's news must reach: (deliveries, finding sets, scans, repositories).
 
     Each counted up to a limit, in one query for every page.
     """
@@ -38,17 +42,23 @@ def running_now(context: Context) -> tuple[int, int, int]:
     scans = ScanJob.objects.filter(
         state__in=["waiting", "running", "asked"], image__in=Image.objects.visible_to(viewer)
     )
-    wanted = ((open_ones, MOST), (Reweigh.objects, MOST_SETS), (scans, MOST))
+    crawls = RepositoryCrawl.objects.filter(
+        connection__in=Connection.objects.visible_to(viewer).filter(is_enabled=True),
+        started_at__isnull=False,
+        gone_at=None,
+        error="",
+    )
+    wanted = ((open_ones, MOST), (Reweigh.objects, MOST_SETS), (scans, MOST), (crawls, MOST))
     parts = [rows.order_by().values("pk")[:most] for rows, most in wanted]
-    queries = [part.query.sql_with_params() for part in parts]
+    queries = [statement(part) for part in parts]
     counts = ", ".join(f"(SELECT count(*) FROM ({sql}) part)" for sql, _ in queries)  # noqa: S608
     # Django's own SQL, no value is in it.
     with connection.cursor() as cursor:
         # What an image's page shows of its scan comes along: it has no query to spare (`scans.scan_state`).
         given = [*(value for _, values in queries for value in values), getattr(context.get("image"), "pk", None)]
         cursor.execute(f"SELECT {counts}, ({STANDING})", given)
-        reports, sets, running, context["request"].scan_standing = cursor.fetchone()
-    return reports, sets, running
+        reports, sets, running, repositories, context["request"].scan_standing = cursor.fetchone()
+    return reports, sets, running, repositories
 
 
 @register.simple_tag(takes_context=True)
@@ -59,3 +69,11 @@ def quarantined_count(context: Context) -> int:
     if (teams := picked_teams(request)) is not None:
         rows = rows.filter(team__in=teams)
     return rows.order_by().values("pk")[:MOST].count()
+
+
+def statement(rows: QuerySet[Any, Any]) -> tuple[str, tuple[Any, ...]]:
+    """A query's text and values, also of one that can find nothing."""
+    try:
+        return rows.query.sql_with_params()
+    except EmptyResultSet:
+        return "SELECT NULL WHERE false", ()

@@ -1,0 +1,23 @@
+"""`manage.py reseal`: encrypt all stored credentials with the newest key, so that earlier keys can be put away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from governance.web.vault import NoKey
+from scanning.connections import reseal
+
+
+class Command(BaseCommand):
+    """Says how many were changed."""
+
+    help = "Encrypt stored credentials with the newest ENCRYPTION_KEY"
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """All of them, or an error that names what is missing."""
+        try:
+            self.stdout.write(f"{reseal()} credentials are encrypted anew")
+        except NoKey as error:
+            raise CommandError(str(error)) from error
