@@ -1,0 +1,105 @@
+"""The real CNCF registry (Debian's docker-registry) with htpasswd, and pushing to it over HTTP."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from governance.web.addresses import Allowed
+from governance.web.outbound import Client
+from tests.registry import Built
+
+USER, PASSWORD = "robot", "s3cret"
+BASIC = {"Authorization": "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()}
+CONFIG = """
+version: 0.1
+log: {{level: error}}
+storage:
+  filesystem: {{rootdirectory: {root}/data}}
+  delete: {{enabled: true}}
+http: {{addr: "127.0.0.1:{port}"}}
+auth:
+  htpasswd: {{realm: test, path: {root}/htpasswd}}
+"""
+
+
+def install() -> None:
+    """Debian's packages, where we may; else the test is skipped by name."""
+    if shutil.which("docker-registry") and shutil.which("htpasswd"):
+        return
+    if os.getuid() != 0 or not shutil.which("apt-get"):
+        pytest.skip("docker-registry and htpasswd are not installed, and only root can install them")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    command = ["apt-get", "install", "-y", "--no-install-recommends", "docker-registry", "apache2-utils"]
+    for line in (command, ["apt-get", "update"], command):
+        if not shutil.which("docker-registry"):
+            subprocess.run(line, env=environment, capture_output=True, check=False)
+    if not shutil.which("docker-registry"):
+        pytest.skip("docker-registry could not be installed")
+
+
+class RealRegistry:
+    """A running one: `push`, `tag`, `untag` as a builder would."""
+
+    def __init__(self, port: int) -> None:
+        self.host = f"127.0.0.1:{port}"
+        self.base = f"http://{self.host}"
+        self.client = Client(allowed=Allowed.of([self.host]))
+
+    def send(self, method: str, path: str, body: bytes = b"", content_type: str = "application/octet-stream") -> str:
+        """Returns the `Location` of the answer."""
+        url = path if path.startswith("http") else self.base + path
+        headers = {**BASIC, "Content-Type": content_type, "Content-Length": str(len(body))}
+        answer, said = self.client.fetch(method, url, headers=headers, body=body)
+        assert answer.status < 300, (method, path, answer.status, said)
+        return answer.headers.get("location", "")
+
+    def push(self, name: str, built: Built, *tags: str) -> Built:
+        """Blobs, children, the manifest by digest, then its tags."""
+        for child in built.children:
+            self.push(name, child)
+        for digest, data in built.blobs.items():
+            upload = self.send("POST", f"/v2/{name}/blobs/uploads/")
+            self.send("PUT", upload + ("&" if "?" in upload else "?") + f"digest={digest}", data)
+        for reference in (built.digest, *tags):
+            self.send("PUT", f"/v2/{name}/manifests/{reference}", built.manifest, built.media_type)
+        return built
+
+    def delete(self, name: str, digest: str) -> None:
+        """The manifest, and all tags that name it."""
+        self.send("DELETE", f"/v2/{name}/manifests/{digest}")
+
+
+@contextmanager
+def running(root: Path) -> Iterator[RealRegistry]:
+    """Start one on a free port."""
+    install()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (root / "config.yml").write_text(CONFIG.format(root=root, port=port))
+    line = subprocess.run(["htpasswd", "-Bbn", USER, PASSWORD], capture_output=True, text=True, check=True).stdout
+    (root / "htpasswd").write_text(line)
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(["docker-registry", "serve", str(root / "config.yml")], stdout=quiet, stderr=quiet)
+    try:
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            time.sleep(0.05)
+        registry = RealRegistry(port)
+        yield registry
+        registry.client.close()
+    finally:
+        process.terminate()
+        process.wait(10)
