@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import batched
 
-from django.db import Error, connection, transaction
+from django.db import DataError, Error, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -33,6 +33,7 @@ from scanning.failpoints import reach
 from scanning.hints import hint
 from scanning.models import Connection, RepositoryCrawl, TagMark
 from scanning.registries import Listing, Registry, RegistryError, open_registry
+from scanning.stopping import is_stopping
 
 LOG = logging.getLogger(__name__)
 # A worker's task goes home after this long; what is not done is taken up again at once.
@@ -49,7 +50,7 @@ NO_IMAGES = (TagMark.Kind.ARTIFACT, TagMark.Kind.ATTACHED, TagMark.Kind.SCHEMA_1
 def work(seconds: float = TURN_SECONDS, only: int | None = None) -> int:
     """Crawl what is due (of one connection) for a turn; returns how many repositories and lists were worked on."""
     done, until = 0, time.monotonic() + seconds
-    while time.monotonic() < until:
+    while time.monotonic() < until and not is_stopping():
         if lease := claim("scanning_connection", only):
             list_repositories(lease)
         elif lease := claim("scanning_repositorycrawl", only):
@@ -70,10 +71,10 @@ def crawl_repository(lease: Lease, until: float) -> None:
         LOG.warning("crawl %s was taken over by another worker", lease.id)
     except RegistryError as error:
         fail(lease, error)
-    except Error:
-        # The database is away: the lease runs out, and somebody goes on.
+    except Error as error:
+        # Two met on the same rows, or the database is away: the lease runs out, and somebody goes on at the watermark.
+        LOG.warning("crawl %s: %s, left to whoever comes next", lease.id, type(error).__name__)
         connection.close()
-        raise
     except Exception as error:
         LOG.error("crawl %s", lease.id, exc_info=error)
         fail(lease, RegistryError("garbled", "crawling failed in an unexpected way; the log of the worker says where"))
@@ -103,7 +104,7 @@ class Pass:
         with ThreadPoolExecutor(THREADS) as threads:
             for batch in batched(left, BATCH):
                 self.take(batch, list(threads.map(lambda name: self.look(reader, name, before.get(name)), batch)))
-                if time.monotonic() > until:
+                if time.monotonic() > until or is_stopping():
                     return self.give_back()
         self.finish(listing, names)
         return None
@@ -131,12 +132,20 @@ class Pass:
             if self.in_a_row >= IN_A_ROW:
                 raise RegistryError("unreachable", f"{IN_A_ROW} tags in a row could not be read: {one.error}")
             if not one.is_unchanged or one.attached:
-                self.record(one, at)
+                self.record_or_say(one, at)
         with transaction.atomic():
             hold(self.lease)
             touch(self.row, [one.tag for one in found if one.is_unchanged], at)
             self.note(watermark=names[-1], tags_done=F("tags_done") + len(names))
         reach("crawl.after_batch", self.row.name)
+
+    def record_or_say(self, found: Found, at: datetime) -> None:
+        """What the database cannot hold is that tag's trouble alone."""
+        try:
+            self.record(found, at)
+        except (DataError, UnicodeEncodeError) as error:
+            LOG.error("crawl %s, tag %s", self.lease.id, found.tag, exc_info=error)
+            self.record(Found(found.tag, digest=found.digest, error="what it says of itself cannot be stored"), at)
 
     def record(self, found: Found, at: datetime) -> None:
         """What a tag names now, in one transaction with its mark."""
@@ -240,5 +249,5 @@ def fail(lease: Lease, error: RegistryError) -> None:
         failures = min(row.failures + 1, 10)
         wait = min(RETRY * 2 ** (failures - 1), max(timedelta(minutes=row.connection.every_minutes), RETRY))
     RepositoryCrawl.objects.filter(pk=lease.id, lease_owner=lease.owner).update(
-        error=str(error)[:500], failures=failures, next_at=now + wait, lease_owner=None, lease_until=None
+        error=clean_text(str(error), 500), failures=failures, next_at=now + wait, lease_owner=None, lease_until=None
     )

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
+from governance.images.clean import clean_text
 from governance.images.reference import PATH
 from scanning.connections import chosen, lines, literal_names, target_of
 from scanning.crawl_lease import Lease, hold, kept, my_connection
@@ -84,5 +85,5 @@ def fail(lease: Lease, error: RegistryError) -> None:
     now = timezone.now()
     paused = {"paused_until": now + wait} if error.why == "limited" else {}
     Connection.objects.filter(pk=lease.id, lease_owner=lease.owner).update(
-        error=str(error)[:500], next_at=now + wait, lease_owner=None, lease_until=None, **paused
+        error=clean_text(str(error), 500), next_at=now + wait, lease_owner=None, lease_until=None, **paused
     )

@@ -12,6 +12,7 @@ import msgspec
 from governance.findings.observe import Shown
 from governance.findings.report import ImageFacts
 from governance.images.claims import Claim
+from governance.images.clean import clean_digest, clean_text
 from governance.images.models import BaseEdge
 from scanning.attached import Statement, deliverable, read_statement
 from scanning.models import TagMark
@@ -70,7 +71,7 @@ class Reader:
         except RegistryError as error:
             if error.why in ENDING:
                 raise
-            found.error, found.missing = str(error)[:300], error.why == "missing"
+            found.error, found.missing = clean_text(str(error), 300), error.why == "missing"
             found.is_unreachable = error.why == "unreachable"
             found.kind = TagMark.Kind.UNREAD
         return found
@@ -103,8 +104,8 @@ class Reader:
         images = [(child, entry) for child, entry in children if child.kind == "image"]
         for child, entry in children:
             if entry.is_attestation:
-                subject = entry.note("vnd.docker.reference.digest")
-                found.attached += self._payloads(child, subject, budget)
+                subject = clean_digest(entry.note("vnd.docker.reference.digest"))
+                found.attached += self._payloads(child, subject, budget) if subject else ()
         for digest in (document.digest, *(child.digest for child, _ in images)):
             found.attached += self._referring(digest, budget)
         found.kind = TagMark.Kind.INDEX if images or not children else TagMark.Kind.ARTIFACT

@@ -98,7 +98,7 @@ class CrawlSerializer(serializers.ModelSerializer[RepositoryCrawl]):
         ]
 
 
-class StepSerializer(serializers.Serializer[Step]):
+class TriedSerializer(serializers.Serializer[Step]):
     """One thing that was tried."""
 
     name = serializers.CharField()
@@ -143,7 +143,7 @@ class RegistryViewSet(
         crawl_now(viewer_of(request), row)
         return Response(RegistrySerializer(row).data, status=status.HTTP_202_ACCEPTED)
 
-    @extend_schema(request=None, responses=StepSerializer(many=True))
+    @extend_schema(request=None, responses=TriedSerializer(many=True))
     @action(detail=True, methods=["post"])
     def check(self, request: Request, pk: str) -> Response:
         """Try it out: what works and what does not."""

@@ -18,7 +18,7 @@ from scanning import crawl
 from scanning.connections import crawl_now, save_connection
 from scanning.models import Connection, RepositoryCrawl, TagMark
 from scanning.registries import oci
-from tests.registry import Shelf, make_built, make_layer, reply, shelved
+from tests.registry import Built, Shelf, make_artifact, make_built, make_index, make_layer, reply, sha256, shelved
 
 pytestmark = pytest.mark.django_db
 SECRETS = (b"s3cret", base64.b64encode(b"robot:s3cret"))
@@ -207,6 +207,27 @@ def test_names_from_the_registry_reach_no_path_and_no_row(shelf: Any) -> None:
     assert [one.name for one in RepositoryCrawl.objects.all()] == ["shop/api"]
     assert [one.name for one in TagMark.objects.all()] == ["good0"]
     assert all(".." not in path and " " not in path for _, path in double.asked)
+
+
+def test_what_no_column_holds_is_that_tags_trouble(shelf: Any) -> None:
+    double, row = shelf
+    odd = {"a": {"os": "li\x00nux"}, "b": {"created": "9" * 400}, "c": {"architecture": "x" * 5_000}}
+    for tag, said in odd.items():
+        config = json.dumps({"rootfs": {"diff_ids": ["sha256:zz"]}, "history": [{"created_by": "\x00"}], **said})
+        built = make_built(make_layer(odd=tag))
+        manifest = json.loads(built.manifest)
+        manifest["config"]["digest"] = sha256(config.encode())
+        manifest["annotations"] = {"org.opencontainers.image.base.name": "\x00", "x": "y" * 100_000}
+        body = json.dumps(manifest).encode()
+        double.push("shop/api", Built(body, built.media_type, {sha256(config.encode()): config.encode()}), tag)
+    notes = {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": "sha256:\x00"}
+    statement = make_artifact(b"{}", "application/vnd.in-toto+json", "")
+    double.push("shop/api", statement)
+    double.push("shop/api", make_index(entries=[statement.descriptor(annotations=notes)]), "d")
+    crawled(row)
+    assert RepositoryCrawl.objects.get().error == ""
+    assert TagMark.objects.count() == 7
+    assert Image.objects.filter(reference__contains="good").count() == 3
 
 
 def test_no_secret_stands_anywhere(shelf: Any, caplog: pytest.LogCaptureFixture) -> None:
