@@ -36,7 +36,7 @@ from governance.images.locks import lock_images
 from governance.images.models import Image, LineageWork
 from governance.images.names import NotYours, place, rename, repositories
 from governance.images.reference import Reference
-from governance.images.tags import EXTEND, Name, Sighting, extend, observe_tag, tags_of
+from governance.images.tags import EXTEND, Name, Sighting, observe_tag, tags_of
 
 LAYERS = LineageWork.Spread.LAYERS
 
@@ -175,7 +175,8 @@ def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival)
         "identified_by": found.identified_by,
         "named": facts.placeholders[0] if found.identified_by in ("tag", "reference") else "",
         "loose": Jsonb(loose) if (loose := loose_facts(facts)) else None,
-        "tags": [row[3] for row in before.tags],
+        # Stretches of tags that were seen to hold once more; what else the report says of tags `_identify` has written.
+        "tags": [row[3] for row in before.tags] if before.placed else [],
         "sender": arrival.sender,
     }
     same = before.is_same(row) and not moved and not found.is_open
@@ -315,7 +316,6 @@ def _identify(found: Resolved, image: ImageFacts, facts: Facts, before: Before) 
     # When it was built decides which scans made before it was first seen may be of it.
     tags = set(tags_of(found.image)) if described and image.created and not found.created else set()
     if before.placed and not found.created:
-        extend([row[3] for row in before.tags], facts.at)
         return described | (_adopt(found.image, tags) if tags else False)
     by_name = repositories(facts.references, facts.team, facts.is_demo)
     place(found.image, by_name.values(), facts.at, is_sure=bool(facts.config))
@@ -349,6 +349,7 @@ WITH gone AS (
     WHERE id = %(image)s
 )
 """
+SEEN = f"WITH seen AS ({EXTEND})"
 INSERT = """
 INSERT INTO findings_scan (image_id, scanner, scanner_version, stage, outcome, error, scanned_at, received_at,
     delivery, finding_set_id, package_set_id, inventory, checks_failed, identified_by, named, source_id,
@@ -371,5 +372,5 @@ def _insert_same(row: dict[str, Any]) -> tuple[int, int | None]:
 def _insert(row: dict[str, Any], current: bool) -> tuple[int, int | None]:
     """The first scan of its key is current as it comes; any other competes (`choose_current`)."""
     with connection.cursor() as cursor:
-        cursor.execute(INSERT.format(current="true" if current else "false"), row)
+        cursor.execute(SEEN + INSERT.format(current="true" if current else "false"), row)
         return cursor.fetchone()  # type: ignore[no-any-return]

@@ -62,7 +62,14 @@ def test_one_wrong_row_refuses_all_of_epss(row: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"cve,epss,percentile\n", b"<html>", gzip.compress(EPSS)[:-9], b"\x1f\x8bxxxx", gzip.compress(b"x" * 10_000)],
+    [
+        b"",
+        b"cve,epss,percentile\n",
+        b"<html>",
+        gzip.compress(EPSS, mtime=0)[:-9],
+        b"\x1f\x8bxxxx",
+        gzip.compress(b"x" * 10_000, mtime=0),
+    ],
 )
 def test_what_is_no_epss_is_refused(body: bytes) -> None:
     with pytest.raises(FeedError):
