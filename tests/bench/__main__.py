@@ -16,7 +16,7 @@ from governance.local.instance import ROOT
 from tests.bench import budgets, stack, users
 from tests.bench.ground import Ground, ground, part
 
-PARTS = ("cost", "large", "stack", "rematch", "fleet")
+PARTS = ("cost", "formats", "large", "stack", "rematch", "fleet")
 
 
 def arguments() -> argparse.Namespace:
@@ -36,14 +36,10 @@ def measure(chosen: argparse.Namespace, services: Ground) -> dict[str, Any]:
         say("one report …")
         figures["cost"] = part(services.fresh("cost"), "cost")
     if "large" in chosen.only:
-        say("one report of 30 MB …")
-        environment = services.fresh("large")
-        figures["large"] = {
-            "accept": part(environment, "large", "accept", 1),
-            "process": part(environment, "large", "process", 1),
-        }
-        part(environment, "large", "accept", 2)
-        figures["large"]["again"] = part(environment, "large", "process", 2)
+        figures["large"] = {kind: large(services.fresh(f"large_{kind}"), kind) for kind in ("trivy", "grype")}
+    if "formats" in chosen.only:
+        say("every format …")
+        figures["formats"] = part(services.environment("postgres"), "formats")
     if "stack" in chosen.only:
         say(f"reports through everything, {3 + 2 * chosen.seconds:.0f} s and their processing …")
         figures["stack"] = stack.measure(services, chosen.seconds)
@@ -63,6 +59,15 @@ def measure(chosen: argparse.Namespace, services: Ground) -> dict[str, Any]:
     return figures
 
 
+def large(environment: dict[str, str], kind: str) -> dict[str, Any]:
+    """One large report, and the same findings on another image."""
+    say(f"one large report ({kind}) …")
+    accepted = part(environment, "large", "accept", 1, kind)
+    processed = part(environment, "large", "process", 1, kind)
+    part(environment, "large", "accept", 2, kind)
+    return {"accept": accepted, "process": processed, "again": part(environment, "large", "process", 2, kind)}
+
+
 def say(text: str) -> None:
     """Progress, beside the result."""
     print(text, file=sys.stderr, flush=True)
@@ -76,6 +81,8 @@ def main() -> int:
     lines = budgets.lines_of(figures)
     if "fleet" in figures:
         print(budgets.page_table(figures["fleet"]["pages"]["pages"]), end="\n\n")
+    if "formats" in figures:
+        print(budgets.format_table(figures["formats"]), end="\n\n")
     print(budgets.table(lines))
     result = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 PAGE_MS, PAGE_STATEMENTS, PAGE_BYTES = 250.0, 15, 300_000
+# Of a format's document, before what a megabyte of it costs can be told.
+ENOUGH = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ def lines_of(figures: dict[str, Any]) -> list[Line]:
     """The lines of every part that ran."""
     parts: tuple[tuple[str, Callable[[dict[str, Any]], Iterable[Line]]], ...] = (
         ("cost", cost),
+        ("formats", formats),
         ("large", large),
         ("stack", stack),
         ("rematch", rematch),
@@ -76,14 +79,38 @@ def cost(found: dict[str, Any]) -> Iterator[Line]:
 
 
 def large(found: dict[str, Any]) -> Iterator[Line]:
-    """30 MB."""
-    size = f"{found['accept']['bytes'] / 1e6:.0f} MB, {found['process']['findings']:,} findings, all new"
-    yield Line("accept a large report", found["accept"]["seconds"], 3, "s", note=size)
-    yield Line("process a large report", found["process"]["seconds"], 5, "s", note=size)
-    yield Line("process a large report, findings known", found["again"]["seconds"], 5, "s")
-    peak = max(found["process"]["peak_megabytes"], found["again"]["peak_megabytes"])
-    note = f"{found['process']['idle_megabytes']:.0f} MB before"
-    yield Line("peak memory of the process that reads it", peak, 300, "MB", note=note)
+    """30 MB of Trivy's and 3 MB of Grype's: the budget of the first, and a tenth of it."""
+    for kind, share in (("trivy", 1.0), ("grype", 0.1)):
+        one = found[kind]
+        size = f"{one['accept']['bytes'] / 1e6:.0f} MB"
+        note = f"{one['process']['findings']:,} findings, all new"
+        yield Line(f"accept a large report ({kind}, {size})", one["accept"]["seconds"], 3 * share, "s", note=note)
+        yield Line(f"process it ({kind})", one["process"]["seconds"], 5 * share, "s", note=note)
+        yield Line(f"process it, findings known ({kind})", one["again"]["seconds"], 5 * share, "s")
+        peak = max(one["process"]["peak_megabytes"], one["again"]["peak_megabytes"])
+        note = f"{one['process']['idle_megabytes']:.0f} MB before"
+        yield Line(f"peak memory of the process that reads it ({kind})", peak, 300, "MB", note=note)
+
+
+def formats(found: dict[str, Any]) -> Iterator[Line]:
+    """What reading costs; a document of a few hundred bytes tells nothing about megabytes."""
+    grown = {name: one for name, one in found.items() if one["bytes"] > ENOUGH}
+    costs = sorted(one["ms_per_mb"] for one in grown.values())
+    worst = max(grown, key=lambda name: grown[name]["ms_per_mb"])
+    yield Line(
+        "read a megabyte, median of all formats", costs[len(costs) // 2], None, "ms", note=f"{len(grown)} formats"
+    )
+    yield Line("read a megabyte, slowest format", grown[worst]["ms_per_mb"], None, "ms", note=worst)
+
+
+def format_table(found: dict[str, Any]) -> str:
+    """Every format with its figures, the dearest first."""
+    texts = []
+    for name, one in sorted(found.items(), key=lambda item: -item[1]["ms_per_mb"]):
+        ratio = f"{one['ratio']:6.1f} x orjson.loads" if one["ratio"] else ""
+        small = "" if one["bytes"] > ENOUGH else "  (small)"
+        texts.append(f"{name:28}  {one['bytes']:9,} bytes  {one['ms_per_mb']:6.1f} ms/MB  {ratio}{small}".rstrip())
+    return "\n".join(texts)
 
 
 def stack(found: dict[str, Any]) -> Iterator[Line]:

@@ -4,10 +4,11 @@ import pytest
 
 from governance.images.models import Image
 from scanning.models import Delivery
-from scanning.parsers import parse
+from scanning.parsers import PARSERS, parse
 from scanning.parsers.document import open_document
-from tests.bench import budgets, feeds, lineage, pages, seed, visits
+from tests.bench import budgets, feeds, formats, lineage, pages, seed, visits
 from tests.bench.documents import USUAL, for_image, report
+from tests.bench.large import body_of
 from tests.make import deliver
 
 
@@ -53,3 +54,17 @@ def test_a_seeded_fleet_is_like_one_that_came_by_reports(monkeypatch: pytest.Mon
 def test_a_report_of_the_benchmark_is_recorded() -> None:
     assert deliver(for_image(report(USUAL), 7)).state == Delivery.State.DONE
     assert Image.objects.get().findings_total == 300
+
+
+def test_every_format_is_grown_to_what_its_parser_still_reads() -> None:
+    found = formats.measure(size=30_000, rounds=1)
+    assert set(found) >= {parser.NAME for parser in PARSERS} - {"empty"}
+    assert budgets.format_table(found)
+    assert budgets.lines_of({"formats": {name: one | {"bytes": 10**6} for name, one in found.items()}})
+
+
+@pytest.mark.django_db
+def test_a_grown_report_of_grype_has_its_findings() -> None:
+    row = deliver(body_of("grype", 1))
+    assert row.state == Delivery.State.DONE
+    assert (row.result or {})["findings"] > 3_000
