@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from governance.accounts.models import Team, User
+from governance.approvals.life import request_base
 from governance.findings.models import Silence, Source
 from governance.findings.report import Check, Result, Severity
 from governance.findings.state import settle
@@ -132,6 +133,7 @@ class Fleet:
     run: BenchmarkRun
     base: Image
     source: Source
+    request: int
 
     @property
     def addresses(self) -> list[str]:
@@ -150,6 +152,13 @@ class Fleet:
             *("/teams/", f"/teams/{self.team.pk}/", "/people/", f"/people/{self.mate.pk}/", "/account/"),
             f"/images/repositories/{self.image.repository_id}/",
             *("/sources/", f"/sources/{self.source.pk}/"),
+            *(
+                "/approved/",
+                "/approved/?state=banned",
+                "/approved/requests/",
+                "/approved/new/",
+                f"/approved/{self.request}/",
+            ),
             *("/posture/", "/posture/?q=nothing-is-called-so", "/posture/?history=true", f"/posture/{self.run.pk}/"),
             *(f"/posture/{self.run.pk}/?change=failing", f"/deliveries/{self.run.delivery}/"),
         ]
@@ -201,7 +210,8 @@ def fleet(ada: User) -> Fleet:
     day = datetime(2026, 8, 21, tzinfo=UTC)
     Silence.objects.create(source=source, since=day, raised_at=day)
     Source.objects.filter(pk=source.pk).update(name=HOSTILE[:100], last_heard=day)
-    return Fleet(team, mate, image, deliver(b'{"unknown": 1}'), done, benchmarks(team, done.pk), base, source)
+    asked = request_base(None, "registry.example/base/os", "*", team, HOSTILE, family=HOSTILE[:60], purpose=HOSTILE).pk
+    return Fleet(team, mate, image, deliver(b'{"unknown": 1}'), done, benchmarks(team, done.pk), base, source, asked)
 
 
 def bases(image: Image, team: Team, layer: str) -> Image:
