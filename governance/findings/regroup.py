@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from governance.images.locks import lock_images
 from governance.images.merge import merge_into
 from governance.images.models import Image, LineageWork, Manifest, Placement
 from governance.images.names import find_repositories, rename
-from governance.images.reference import Reference, parse_reference
+from governance.images.reference import Reference
 from governance.images.same import Known, Platform, Unit, assign
 from governance.images.tags import Name, Sighting, hand_over, move_sightings
 from governance.web.fields import pack_digest
@@ -41,8 +41,9 @@ def loose_facts(facts: Facts) -> dict[str, Any] | None:
         "digests": facts.all_digests,
         "manifest": facts.manifest,
         "platform": [facts.os, facts.architecture, facts.variant],
-        "references": [str(ref) for ref in facts.references],
-        "tags": [str(ref) for ref in facts.tags],
+        # In parts: a host that only its upper case told from a path would be none, read again as text.
+        "references": [astuple(ref) for ref in facts.references],
+        "tags": [astuple(ref) for ref in facts.tags],
     }
 
 
@@ -139,9 +140,7 @@ def _read(ids: Sequence[int]) -> Region:
 def _statement(scan: Scan, said: dict[str, Any]) -> Statement:
     os, architecture, variant = said["platform"]
     unit = Unit(frozenset(said["digests"]), (os, architecture, variant))
-    references, tags = (
-        [ref for text in said[kind] if (ref := parse_reference(text))] for kind in ("references", "tags")
-    )
+    references, tags = ([Reference(*parts) for parts in said[kind]] for kind in ("references", "tags"))
     return Statement(scan.pk, scan.image_id, scan.scanned_at, unit, said["manifest"], references, tags)
 
 
@@ -288,9 +287,12 @@ def _name(region: Region, present: Sequence[int]) -> None:
     rows = [(image, pack_digest(digest), *said) for (image, digest), said in sorted(digests.items())]
     _write(MANIFESTS, present, ("images", "digests", "kinds", "times"), rows)
     ids = find_repositories([ref for one in region.stated for ref in one.references])
-    places = {(one.image, ids[ref.name].id): one.at for one in reversed(region.stated) for ref in one.references}
+    said = [(one, ids[ref.name].id) for one in region.stated for ref in one.references if ref.name in ids]
+    places = {(one.image, repository): one.at for one, repository in reversed(said)}
     for image, named in Scan.objects.filter(image__in=present).exclude(named="").values_list("image", "named"):
-        if (ref := parse_reference(named)) and (found := find_repositories([ref]).get(ref.name)):
+        host, _, rest = named.partition("/")
+        ref = Reference(host, rest.rpartition(":")[0])
+        if found := find_repositories([ref]).get(ref.name):
             places.setdefault((image, found.id), region.images[image].first_seen)
     _write(PLACEMENTS, present, ("images", "repositories", "times"), [(*pair, at) for pair, at in places.items()])
 
