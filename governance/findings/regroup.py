@@ -42,8 +42,8 @@ def loose_facts(facts: Facts) -> dict[str, Any] | None:
         "manifest": facts.manifest,
         "platform": [facts.os, facts.architecture, facts.variant],
         # In parts: a host that only its upper case told from a path would be none, read again as text.
-        "references": [astuple(ref) for ref in facts.references],
-        "tags": [astuple(ref) for ref in facts.tags],
+        "references": [list(astuple(ref)) for ref in facts.references],
+        "tags": [list(astuple(ref)) for ref in facts.tags],
     }
 
 
@@ -137,10 +137,19 @@ def _read(ids: Sequence[int]) -> Region:
     return Region(images, known, single, misread, stated)
 
 
+def _reference(said: str | list[str]) -> Reference:
+    """In parts, or the full name of a repository with its tag."""
+    if not isinstance(said, str):
+        return Reference(*said)
+    host, _, rest = said.partition("/")
+    repository, _, tag = rest.partition(":")
+    return Reference(host, repository, tag)
+
+
 def _statement(scan: Scan, said: dict[str, Any]) -> Statement:
     os, architecture, variant = said["platform"]
     unit = Unit(frozenset(said["digests"]), (os, architecture, variant))
-    references, tags = ([Reference(*parts) for parts in said[kind]] for kind in ("references", "tags"))
+    references, tags = ([_reference(parts) for parts in said[kind]] for kind in ("references", "tags"))
     return Statement(scan.pk, scan.image_id, scan.scanned_at, unit, said["manifest"], references, tags)
 
 
