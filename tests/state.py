@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,6 +29,14 @@ def from_nothing() -> Iterator[None]:
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
+
+
+def everything_after(told: Iterable[Any]) -> dict[str, Any]:
+    """The state that is reached when these are delivered one after the other, from nothing."""
+    with from_nothing():
+        for one in told:
+            one.deliver()
+        return everything()
 
 
 def names_of(image: Image) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from governance.findings.models import Scan
 from scanning.deliveries import Envelope, accept
 from tests.make import deliver, digest_of, make_body, make_grype, make_report, make_vulnerability
-from tests.state import drain, empty, everything, from_nothing, rows
+from tests.state import drain, empty, everything, everything_after, from_nothing, rows
 
 EXAMPLES = settings(
     max_examples=40,
@@ -99,15 +99,8 @@ SCANS = st.lists(TOLD, min_size=2, max_size=6, unique_by=lambda told: told.day)
 @EXAMPLES
 @given(SCANS, st.data())
 def test_any_order_and_repetition_ends_in_the_same_state(scans: list[Told], data: Any) -> None:
-    with from_nothing():
-        for told in scans:
-            told.deliver()
-        expected = everything()
-    with from_nothing():
-        again = data.draw(st.lists(st.sampled_from(scans), max_size=3))
-        for told in data.draw(st.permutations([*scans, *again])):
-            told.deliver()
-        assert everything() == expected
+    again = data.draw(st.lists(st.sampled_from(scans), max_size=3))
+    assert everything_after(data.draw(st.permutations([*scans, *again]))) == everything_after(scans)
 
 
 @pytest.mark.django_db
@@ -148,10 +141,7 @@ def test_identical_bytes_write_nothing(scans: list[Told], data: Any) -> None:
 @settings(EXAMPLES, max_examples=10)
 @given(SCANS)
 def test_scans_that_are_read_at_once_end_as_if_read_one_by_one(scans: list[Told]) -> None:
-    with from_nothing():
-        for told in scans:
-            told.deliver()
-        expected = everything()
+    expected = everything_after(scans)
     try:
         for told in scans:
             accept(make_body(told.document()), Envelope(stage=told.stage), ring=False)

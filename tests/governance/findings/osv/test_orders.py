@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection, connections
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from governance.images.models import Image
 from scanning.models import Delivery
 from tests.make import deliver
 from tests.make_osv import catch_up, feed, make_advisory, make_cyclonedx
+from tests.state import from_nothing
 
 EXAMPLES = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 PACKAGES = ("openssl", "zlib")
@@ -57,14 +57,6 @@ def feeds(draw: Any) -> tuple[str, list[dict[str, Any]]]:
 
 
 STEPS = st.lists(st.one_of(lists(), feeds()), min_size=2, max_size=8)
-
-
-@contextmanager
-def from_nothing() -> Iterator[None]:
-    """All that is written inside is forgotten afterwards."""
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
 
 
 def take(step: Any, match: bool = True) -> None:
