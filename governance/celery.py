@@ -1,4 +1,4 @@
-"""The Celery app and the whole beat schedule, in one table; its settings are the CELERY_ names of settings.py.
+"""The Celery app; its settings are the CELERY_ names of settings.py. What is done when stands in beat.py.
 
 Celery is only the pool that runs work; the database says what work there is (see scanning/deliveries.py). So nothing
 here has to be reliable: no result backend, no late acknowledgement, no retries, no ETA.
@@ -15,28 +15,3 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
 app = Celery("portwarden")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["scanning"])
-app.conf.beat_schedule = {
-    "work off what nobody was told of": {
-        "task": "scanning.tasks.work_off",
-        "schedule": 30.0,
-        "options": {"expires": 30},
-    },
-    "follow changed alias groups": {
-        "task": "scanning.tasks.settle",
-        "schedule": 30.0,
-        "options": {"expires": 30},
-    },
-    "match packages with advisories": {
-        "task": "scanning.tasks.rematch",
-        "schedule": 30.0,
-        "options": {"expires": 30},
-    },
-    "crawl registries": {"task": "scanning.tasks.crawl", "schedule": 15.0, "options": {"expires": 15}},
-    "look where events hinted to": {"task": "scanning.tasks.look", "schedule": 15.0, "options": {"expires": 15}},
-    "plan scans": {"task": "scanning.tasks.plan_scans", "schedule": 60.0, "options": {"expires": 60}},
-    "scan images where they lie": {"task": "scanning.tasks.scan", "schedule": 30.0, "options": {"expires": 30}},
-    "look after the feeds": {"task": "scanning.tasks.feeds", "schedule": 60.0, "options": {"expires": 60}},
-    "prune bodies": {"task": "scanning.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
-    "listen for who sends": {"task": "scanning.tasks.listen", "schedule": 60.0, "options": {"expires": 60}},
-    "follow the clock": {"task": "scanning.tasks.follow_clock", "schedule": 900.0, "options": {"expires": 900}},
-}

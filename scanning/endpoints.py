@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 
-from celery import current_app
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -16,6 +15,7 @@ from redis.exceptions import RedisError
 
 from governance.accounts.models import Token
 from governance.accounts.services import find_token
+from governance.celery import app
 from governance.findings.models import Silence, Source
 from governance.findings.osv.rematch import waiting as unmatched
 from governance.findings.weigh import waiting
@@ -49,7 +49,7 @@ def _database() -> None:
 
 def _broker() -> None:
     options = {"socket_connect_timeout": 1, "socket_timeout": 1}
-    with current_app.connection_for_write(transport_options=options) as broker:
+    with app.connection_for_write(transport_options=options) as broker:
         broker.ensure_connection(max_retries=1, timeout=2)
 
 

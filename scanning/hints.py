@@ -8,9 +8,10 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from celery import current_app
 from kombu import Connection
 from prometheus_client import Counter
+
+from governance.celery import app
 
 LOG = logging.getLogger(__name__)
 LOST = Counter("portwarden_hints_lost", "Hints that could not be sent; the sweeper does the work a little later")
@@ -39,7 +40,7 @@ class Bell:
             try:
                 if self.connection is None:
                     self.connection = self._open()
-                current_app.send_task(task, connection=self.connection, retry=False, expires=60)
+                app.send_task(task, connection=self.connection, retry=False, expires=60)
                 self.rung += 1
                 if self.rung % TRIM_EVERY == 0:
                     trim(self.connection)
@@ -50,7 +51,7 @@ class Bell:
 
     def _open(self) -> Connection:
         options = {"socket_connect_timeout": TIMEOUT_SECONDS, "socket_timeout": TIMEOUT_SECONDS, "max_retries": 0}
-        connection: Connection = current_app.connection_for_write(transport_options=options)
+        connection: Connection = app.connection_for_write(transport_options=options)
         return connection
 
     def _fall_silent(self, error: Exception) -> None:
@@ -67,7 +68,7 @@ def trim(connection: Connection) -> None:
     """Drop all but the newest hints from the queue."""
     channel: Any = connection.default_channel  # of the Redis transport; its client is not in the published types
     with channel.conn_or_acquire() as client:
-        client.ltrim(current_app.conf.task_default_queue, 0, KEEP - 1)
+        client.ltrim(app.conf.task_default_queue, 0, KEEP - 1)
 
 
 BELL = Bell()

@@ -1,0 +1,19 @@
+"""The clock sends names: each must be a task, and sending them must not load what runs them."""
+
+import subprocess
+import sys
+
+from governance.beat import app as clock
+from governance.celery import app as pool
+
+
+def test_every_periodic_task_is_one_that_workers_know() -> None:
+    pool.loader.import_default_modules()
+    assert {row["task"] for row in clock.conf.beat_schedule.values()} <= set(pool.tasks)
+
+
+def test_the_clock_loads_neither_django_s_apps_nor_the_tasks() -> None:
+    looks = "import governance.beat as b, sys; b.app.loader.import_default_modules(); "
+    looks += "sys.exit(bool({'scanning.tasks', 'governance.images.models', 'univers'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", looks], check=False, env=None)
+    assert done.returncode == 0
