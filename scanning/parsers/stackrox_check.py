@@ -110,7 +110,7 @@ def parse(document: Document) -> ScanReport:
     image = checked.pop("", None)
     return ScanReport(
         format=NAME,
-        scanner="stackrox",
+        scanner=NAME,
         images=(ImageScan(outcome=Outcome.UNASSESSED, checks=tuple(image)),) if image is not None else (),
         kind=Kind.COMPLIANCE,
         benchmarks=tuple(Benchmark("project", name, TITLE, tuple(checks)) for name, checks in checked.items()),

@@ -47,6 +47,14 @@ def test_a_policys_verdict_stands_beside_the_findings_and_never_in_their_place()
     assert set(checks.values_list("check_id", flat=True)) == {"dockerfile:effective_user"}
 
 
+def test_policy_checks_stay_when_the_same_product_scans_for_vulnerabilities() -> None:
+    for name in ("stackrox_check/image.json", "stackrox/scan.json"):
+        delivery = deliver((DATA / name).read_bytes(), image="registry.example/shop/api:1")
+        assert delivery.state == delivery.State.DONE, delivery.error
+    checks = CheckResult.objects.filter(scan__is_current=True)
+    assert set(checks.values_list("check_id", flat=True)) == {"Policy 1", "Policy 2"}
+
+
 def test_a_masked_digest_names_no_image() -> None:
     masked = "sha256:" + "x" * 64
     delivery = deliver({"imageDigest": masked, "vulnerability_type": "all", "vulnerabilities": []})

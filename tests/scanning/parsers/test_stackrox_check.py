@@ -11,7 +11,7 @@ def test_policies_of_an_image_are_its_checks(read, name):
     (scan,) = report.images
     assert (report.format, report.scanner, report.kind, report.entries) == (
         "stackrox-check",
-        "stackrox",
+        "stackrox-check",
         Kind.COMPLIANCE,
         0,
     )
