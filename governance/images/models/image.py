@@ -1,4 +1,4 @@
-"""Registries, repositories, images by content, their names over time, their layers."""
+"""Images by content, how they are configured, and the layers they are made of."""
 
 from __future__ import annotations
 
@@ -7,53 +7,13 @@ from typing import TYPE_CHECKING
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models.functions import Now
 
-from governance.accounts.models import Team
 from governance.accounts.scope import Viewer, teams_of
-from governance.images.models_work import LineageWork as LineageWork
-from governance.images.models_work import ReachWork as ReachWork
-from governance.images.models_work import SplitWork as SplitWork
+from governance.images.models.registry import Repository
 from governance.web.fields import DigestField
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-
-class Registry(models.Model):
-    """A host that serves images, as references name it (`docker.io`, `registry.example:5000`)."""
-
-    host = models.CharField(max_length=255, unique=True)
-
-    def __str__(self) -> str:
-        return self.host
-
-
-class RepositoryQuerySet(models.QuerySet["Repository"]):
-    """Repositories by who may see them."""
-
-    def visible_to(self, viewer: Viewer) -> RepositoryQuerySet:
-        """Everything for administrators and auditors, else what the viewer's teams own."""
-        teams = teams_of(viewer)
-        return self if teams is None else self.filter(owner__in=teams)
-
-
-class Repository(models.Model):
-    """A repository in a registry; owner, policy and exceptions hang here, so that they outlive each build."""
-
-    registry = models.ForeignKey(Registry, models.PROTECT)
-    name = models.CharField(max_length=255)
-    owner = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True, related_name="repositories")
-    is_demo = models.BooleanField(default=False)
-
-    objects = RepositoryQuerySet.as_manager()
-
-    class Meta:
-        verbose_name_plural = "repositories"
-        constraints = [models.UniqueConstraint(fields=["registry", "name"], name="one_repository")]
-
-    def __str__(self) -> str:
-        return f"{self.registry.host}/{self.name}"
 
 
 class LayerNode(models.Model):
@@ -244,149 +204,3 @@ class ImageConfig(models.Model):
     healthcheck = models.BooleanField(default=False)
     labels = models.JSONField(default=dict)
     steps = models.BinaryField(default=bytes)
-
-
-class Manifest(models.Model):
-    """A digest that a registry or runtime uses for an image.
-
-    An index names one image per platform, hence several rows. `kind` stays `unknown` where the source could not tell
-    (a repo digest is written alike for both); a later, surer source overwrites it.
-    """
-
-    class Kind(models.TextChoices):
-        """What the digest is the digest of (OCI image-spec)."""
-
-        MANIFEST = "manifest", "Platform manifest"
-        INDEX = "index", "Image index"
-        UNKNOWN = "unknown", "Manifest or index"
-
-    digest = DigestField(max_length=65)
-    image = models.ForeignKey(Image, models.CASCADE, related_name="manifests")
-    kind = models.CharField(max_length=8, choices=Kind, default=Kind.UNKNOWN)
-    source = models.CharField(max_length=60)
-    first_seen = models.DateTimeField()
-    # Said together with the config digest; without it the digest may turn out to be that of an index of several images.
-    is_sure = models.BooleanField(default=True, db_default=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["digest", "image"], name="one_manifest")]
-
-
-class Placement(models.Model):
-    """An image lies in a repository."""
-
-    image = models.ForeignKey(Image, models.CASCADE, related_name="placements", db_index=False)
-    repository = models.ForeignKey(Repository, models.CASCADE, related_name="placements")
-    first_seen = models.DateTimeField()
-    # When a crawl of the registry saw it there last, and since when it is not there any more.
-    last_seen = models.DateTimeField(null=True)
-    gone_at = models.DateTimeField(null=True)
-    # Said together with the config digest, as at `Manifest`.
-    is_sure = models.BooleanField(default=True, db_default=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["image", "repository"], name="one_placement")]
-
-
-class Tag(models.Model):
-    """A stretch of time in which a tag pointed to an image; `until` is null while it still does."""
-
-    repository = models.ForeignKey(Repository, models.CASCADE, related_name="tags", db_index=False)
-    name = models.CharField(max_length=128)
-    # That of the image: one tag of a multi-platform index names one image per platform.
-    platform = models.CharField(max_length=92, blank=True)
-    image = models.ForeignKey(Image, models.CASCADE, related_name="tags")
-    since = models.DateTimeField()
-    last_seen = models.DateTimeField()
-    # When else it was seen between the two: what arrives late may fall between any of them (`governance.images.tags`).
-    between = ArrayField(models.DateTimeField(), null=True)
-    until = models.DateTimeField(null=True)
-
-    class Meta:
-        indexes = [
-            models.Index(fields=["repository", "name", "since"], name="tag_history"),
-            # For searching by a tag's beginning: a plain index cannot, where the database's collation is not C.
-            models.Index(fields=["name"], opclasses=["varchar_pattern_ops"], name="tag_name"),
-        ]
-
-
-class Event(models.Model):
-    """What happened to an image beside scans and tags, for its timeline."""
-
-    class Kind(models.TextChoices):
-        """What happened."""
-
-        MERGED = "merged", "Two records proved to be one image"
-        CORRECTED = "corrected", "Identity corrected"
-        OWNED = "owned", "Owner changed"
-        REPOINTED = "repointed", "Tag points to another image"
-        VANISHED = "vanished", "Tag is no longer there"
-        GONE = "gone", "No longer in the registry"
-        BASED = "based", "Base stated by a person"
-
-    image = models.ForeignKey(Image, models.CASCADE, related_name="events")
-    at = models.DateTimeField(db_default=Now())
-    kind = models.CharField(max_length=12, choices=Kind)
-    text = models.CharField(max_length=500)
-
-
-class BaseEdge(models.Model):
-    """One statement that an image was built on another: who says so, what exactly, and whether its content agrees.
-
-    What layers prove is no row: it follows from the trie at any time. The best of both is `Image.base` (`lineage.py`).
-    """
-
-    class Rung(models.IntegerChoices):
-        """The ladder of evidence, the best highest. A person's correction outranks all."""
-
-        LAYERS = 10, "Layer prefix"
-        LABEL = 20, "Image label"
-        DECLARED = 30, "Declared by CI"
-        ANNOTATION = 40, "OCI annotation"
-        PROVENANCE = 50, "Build provenance"
-        SIGNED = 60, "Signed provenance"
-        CORRECTION = 70, "Stated by a person"
-
-    class Agreement(models.TextChoices):
-        """What the layers say of the statement."""
-
-        CONFIRMED = "confirmed", "Confirmed by layers"
-        OPEN = "open", "Not to be confirmed"
-        CONTRADICTED = "contradicted", "Contradicted by layers"
-
-    image = models.ForeignKey(Image, models.CASCADE, related_name="base_edges", db_index=False)
-    rung = models.SmallIntegerField(choices=Rung)
-    # As stated: `registry/repository[:tag]`, and the digest of whatever kind; both empty: built on nothing.
-    name = models.CharField(max_length=400, blank=True)
-    digest = DigestField(max_length=65, null=True)
-    # Where it was read, or who stated it.
-    source = models.CharField(max_length=200)
-    stated_at = models.DateTimeField()
-    reason = models.CharField(max_length=500, blank=True)
-    revoked_at = models.DateTimeField(null=True)
-    # The known image that it names, as far as it could be found.
-    base = models.ForeignKey(Image, models.SET_NULL, null=True, related_name="+")
-    agreement = models.CharField(max_length=12, choices=Agreement, default=Agreement.OPEN)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["image", "rung", "name", "digest"], name="one_base_edge", nulls_distinct=False
-            )
-        ]
-        indexes = [
-            models.Index(fields=["name"], name="base_edge_name", condition=~models.Q(name="")),
-            models.Index(fields=["digest"], name="base_edge_digest", condition=models.Q(digest__isnull=False)),
-        ]
-
-
-class BaseReach(models.Model):
-    """How many images of one repository are built on an image, at any depth."""
-
-    base = models.ForeignKey(Image, models.CASCADE, related_name="reach", db_index=False)
-    repository = models.ForeignKey(Repository, models.CASCADE, null=True, related_name="+")
-    images = models.IntegerField()
-    current = models.IntegerField()
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["base", "repository"], name="one_reach", nulls_distinct=False)]

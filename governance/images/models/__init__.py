@@ -1,0 +1,26 @@
+"""Registries, repositories, images by content, their names over time, their layers."""
+
+from governance.images.models.image import Image, ImageConfig, ImageQuerySet, LayerNode
+from governance.images.models.lineage import BaseEdge, BaseReach
+from governance.images.models.names import Event, Manifest, Placement, Tag
+from governance.images.models.registry import Registry, Repository, RepositoryQuerySet
+from governance.images.models.work import LineageWork, ReachWork, SplitWork
+
+__all__ = [
+    "BaseEdge",
+    "BaseReach",
+    "Event",
+    "Image",
+    "ImageConfig",
+    "ImageQuerySet",
+    "LayerNode",
+    "LineageWork",
+    "Manifest",
+    "Placement",
+    "ReachWork",
+    "Registry",
+    "Repository",
+    "RepositoryQuerySet",
+    "SplitWork",
+    "Tag",
+]
