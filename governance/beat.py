@@ -9,10 +9,13 @@ import os
 
 from celery import Celery
 
+from governance.framework import CELERY
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
 
 app = Celery("portwarden", fixups=[])
 app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(CELERY)
 app.conf.beat_schedule = {
     "work off what nobody was told of": {
         "task": "scanning.tasks.work_off",

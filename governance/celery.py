@@ -1,4 +1,4 @@
-"""The Celery app; its settings are the CELERY_ names of settings.py. What is done when stands in beat.py.
+"""The Celery app; settings are in framework.py, the address of the broker in settings.py, what is done when in beat.py.
 
 Celery is only the pool that runs work; the database says what work there is (see scanning/deliveries.py). So nothing
 here has to be reliable: no result backend, no late acknowledgement, no retries, no ETA.
@@ -10,8 +10,11 @@ import os
 
 from celery import Celery
 
+from governance.framework import CELERY
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
 
 app = Celery("portwarden")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(CELERY)
 app.autodiscover_tasks(["scanning"])

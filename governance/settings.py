@@ -8,10 +8,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.csp import CSP
 
 from governance.environment import database, env_bool, env_command, env_int, env_keys, env_list, env_secret
 from governance.findings.osv.ecosystems import ECOSYSTEMS, feed_addresses
+from governance.framework import INSTALLED_APPS as INSTALLED_APPS
+from governance.framework import MIDDLEWARE as MIDDLEWARE
+from governance.framework import REST_FRAMEWORK as REST_FRAMEWORK
+from governance.framework import SECURE_CSP as SECURE_CSP
+from governance.framework import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from governance.web.addresses import Allowed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,41 +65,6 @@ PREPARE_AFTER = env_int("PREPARE_AFTER", 3, 0)
 # redis://host:port/0 or unix:///path/to/socket; carries hints only, losing it loses nothing.
 REDIS_URL = env_secret("REDIS_URL", "redis://127.0.0.1:6379/0")
 
-INSTALLED_APPS = [
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "django.contrib.staticfiles",
-    "django.contrib.postgres",
-    "django_htmx",
-    "django_filters",
-    "rest_framework",
-    "drf_spectacular",
-    "governance.web",
-    "governance.accounts",
-    "governance.images",
-    "governance.findings",
-    "governance.runtime",
-    "governance.approvals",
-    "governance.overview",
-    "scanning",
-]
-MIDDLEWARE = [
-    "governance.web.middleware.RequestId",
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.middleware.csp.ContentSecurityPolicyMiddleware",
-    "governance.web.middleware.Unavailable",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "governance.web.middleware.LoginRequired",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
-]
 ROOT_URLCONF = "governance.urls"
 WSGI_APPLICATION = "governance.wsgi.application"
 TEMPLATES = [
@@ -133,18 +102,6 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = env_int("SESSION_HOURS", 8, 1) * 3600
 SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"
 
-SECURE_CSP = {
-    "default-src": [CSP.NONE],
-    "script-src": [CSP.SELF],
-    "style-src": [CSP.SELF],
-    "img-src": [CSP.SELF, "data:"],
-    "connect-src": [CSP.SELF],
-    "font-src": [CSP.SELF],
-    "form-action": [CSP.SELF],
-    "base-uri": [CSP.NONE],
-    "object-src": [CSP.NONE],
-    "frame-ancestors": [CSP.NONE],
-}
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
@@ -177,41 +134,6 @@ STORAGES = {
 }
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 WHITENOISE_USE_FINDERS = not COLLECTED
-
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "governance.accounts.authentication.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["governance.accounts.permissions.HasScope"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "governance.web.pagination.KeysetPagination",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "governance.web.problems.exception_handler",
-    "PAGE_SIZE": 50,
-    # `?format=` names a scanner's format here, not the answer's.
-    "URL_FORMAT_OVERRIDE": None,
-    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Portwarden",
-    "VERSION": "1",
-    "DESCRIPTION": "Container images: what they are, what scanners say of them, where they run.",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "ENUM_NAME_OVERRIDES": {
-        "ApprovalState": "governance.approvals.models.ApprovedBase.State",
-        "ApprovalVerdict": ["allow", "warn", "deny", "unknown"],
-        "CheckResult": "governance.runtime.models.BenchmarkResult.Result",
-        "ImageState": "governance.images.models.Image.State",
-        "ReportState": ["received", "processed", "quarantined"],
-        "WebhookState": ["off", "never", "refused", "heard"],
-        "WebhookKind": "scanning.hooks.CHOICES",
-    },
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-}
 
 # Where the instance keeps its state; its disk must have room before reports are taken.
 DATA_DIRECTORY = Path(os.environ.get("PORTWARDEN_DATA") or ROOT)
@@ -308,22 +230,6 @@ FAILPOINTS = os.environ.get("PW_FAILPOINT", "")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "visibility_timeout": 600}
-CELERY_TASK_SERIALIZER = "json"
-CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_PUBLISH_RETRY = False
-CELERY_TASK_SOFT_TIME_LIMIT = 240
-CELERY_TASK_TIME_LIMIT = 300
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_MAX_TASKS_PER_CHILD = 2_000
-CELERY_WORKER_MAX_MEMORY_PER_CHILD = 280_000  # kB
-CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_TIMEZONE = "UTC"
-
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
