@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -12,10 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import pytest
-
 from governance.web.addresses import Allowed
 from governance.web.outbound import Client
+from tests.parts import need
 from tests.registry import Built
 
 USER, PASSWORD = "robot", "s3cret"
@@ -30,21 +27,6 @@ http: {{addr: "127.0.0.1:{port}"}}
 auth:
   htpasswd: {{realm: test, path: {root}/htpasswd}}
 """
-
-
-def install() -> None:
-    """Debian's packages, where we may; else the test is skipped by name."""
-    if shutil.which("docker-registry") and shutil.which("htpasswd"):
-        return
-    if os.getuid() != 0 or not shutil.which("apt-get"):
-        pytest.skip("docker-registry and htpasswd are not installed, and only root can install them")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    command = ["apt-get", "install", "-y", "--no-install-recommends", "docker-registry", "apache2-utils"]
-    for line in (command, ["apt-get", "update"], command):
-        if not shutil.which("docker-registry"):
-            subprocess.run(line, env=environment, capture_output=True, check=False)
-    if not shutil.which("docker-registry"):
-        pytest.skip("docker-registry could not be installed")
 
 
 class RealRegistry:
@@ -82,15 +64,15 @@ class RealRegistry:
 @contextmanager
 def running(root: Path) -> Iterator[RealRegistry]:
     """Start one on a free port."""
-    install()
+    serve, htpasswd = need("docker-registry", "htpasswd")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     (root / "config.yml").write_text(CONFIG.format(root=root, port=port))
-    line = subprocess.run(["htpasswd", "-Bbn", USER, PASSWORD], capture_output=True, text=True, check=True).stdout
+    line = subprocess.run([htpasswd, "-Bbn", USER, PASSWORD], capture_output=True, text=True, check=True).stdout
     (root / "htpasswd").write_text(line)
     quiet = subprocess.DEVNULL
-    process = subprocess.Popen(["docker-registry", "serve", str(root / "config.yml")], stdout=quiet, stderr=quiet)
+    process = subprocess.Popen([serve, "serve", str(root / "config.yml")], stdout=quiet, stderr=quiet)
     try:
         until = time.monotonic() + 20
         while time.monotonic() < until:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import http.client
 import json
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -34,11 +33,11 @@ from scanning.scan_plan import plan
 from scanning.scanners.command import found
 from scanning.webhook_sources import Wanted, add_source
 from tests.make import make_user
+from tests.parts import need
 from tests.registry import Built, make_built, make_layer
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 
-REGISTRY = shutil.which("docker-registry")
 TRIVY_DB = Path(__file__).parents[3] / "shared" / "tools" / "trivy_db.py"
 STATUS = (
     "Package: openssl\nStatus: install ok installed\nArchitecture: amd64\nVersion: 3.0.15-1\nSource: openssl\n"
@@ -55,8 +54,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def port() -> int:
-    if REGISTRY is None:
-        pytest.skip("docker-registry is not installed (apt-get install docker-registry)")
+    need("docker-registry")
     return free_port()
 
 
@@ -86,9 +84,8 @@ notifications:
     (tmp_path / "config.yml").write_text(config)
     settings.OUTBOUND_ALLOWED_HOSTS = Allowed.of([host])
     settings.DATA_DIRECTORY = tmp_path
-    with subprocess.Popen(
-        [str(REGISTRY), "serve", str(tmp_path / "config.yml")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
+    command, quiet = [*need("docker-registry"), "serve", str(tmp_path / "config.yml")], subprocess.DEVNULL
+    with subprocess.Popen(command, stdout=quiet, stderr=quiet) as process:
         for _ in range(100):
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
