@@ -88,6 +88,8 @@ class Event(models.Model):
         VANISHED = "vanished", "Tag is no longer there"
         GONE = "gone", "No longer in the registry"
         BASED = "based", "Base stated by a person"
+        UPSTREAM = "upstream", "Upstream of this base changed"
+        COPIED = "copied", "Our own copy of this base"
 
     image = models.ForeignKey(Image, models.CASCADE, related_name="events")
     at = models.DateTimeField(db_default=Now())
