@@ -8,20 +8,23 @@ from rest_framework.routers import SimpleRouter
 
 from governance.accounts.api import TokenViewSet
 from governance.approvals.api import ApprovedViewSet, Check, Document
-from governance.findings.api import VulnerabilityViewSet
 from governance.findings.vex_api import VexViewSet
 from governance.overview.api import ImageViewSet
 from governance.overview.source_api import SourceViewSet
+from governance.overview.vulnerability_api import RunningVulnerabilities
 from governance.runtime.api import BenchmarkViewSet
+from governance.runtime.workload_api import AgentViewSet, WorkloadViewSet
 from scanning.api import Report, Reports
 from scanning.registry_api import RegistryViewSet
 from scanning.webhook_api import WebhookViewSet
 
 router = SimpleRouter()
 router.register("images", ImageViewSet, basename="image")
-router.register("vulnerabilities", VulnerabilityViewSet, basename="vulnerability")
+router.register("vulnerabilities", RunningVulnerabilities, basename="vulnerability")
 router.register("vex", VexViewSet, basename="vex")
 router.register("benchmarks", BenchmarkViewSet, basename="benchmark")
+router.register("workloads", WorkloadViewSet, basename="workload")
+router.register("agents", AgentViewSet, basename="agent")
 router.register("sources", SourceViewSet, basename="source")
 router.register("registries", RegistryViewSet, basename="registry")
 router.register("webhooks", WebhookViewSet, basename="webhook")

@@ -28,6 +28,8 @@ from governance.overview.filters import ImageFilterSet
 from governance.overview.lineage_api import CountersSerializer, LineageActions, RelativeSerializer, relative
 from governance.overview.said import Said, current_scans, said_of, testimonies
 from governance.overview.timeline import timeline_of
+from governance.runtime.models import Running
+from governance.runtime.workload_api import WorkloadSerializer, with_places
 
 SHOWN = ("", "true", "vex", "scanner")
 ASIDE = OpenApiParameter(
@@ -69,7 +71,11 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
             *("id", "reference", "config_digest", "platform", "built_at", "first_seen", "state", "is_identified"),
             *("by_severity", "fixable", "suppressed", "ci_at", "registry_at", "runtime_at", "failed_stages", "teams"),
             *("exploited", "epss", "risk", "traits", "is_demo", "base", "own", "inherited"),
+            "running",
         ]
+        extra_kwargs = {
+            "running": {"help_text": "workloads that run it; null where no agent tells, 0 where all say it stopped"}
+        }
 
     @extend_schema_field(RelativeSerializer(allow_null=True))
     def get_base(self, row: Image) -> dict[str, Any] | None:
@@ -272,6 +278,13 @@ class ImageViewSet(LineageActions, mixins.ListModelMixin, GenericViewSet[Image])
         shown = [row.pk for row in page]
         context = {"said": said_of(page, image, seen), "vex": words_of(image.pk, ids=shown) if shown else {}}
         return self.get_paginated_response(FindingSerializer(page, many=True, context=context).data)
+
+    @extend_schema(responses=WorkloadSerializer(many=True), filters=False)
+    @action(detail=True, keyset=("-first_seen", "-id"), filterset_class=None)
+    def workloads(self, request: Request, pk: str) -> Response:
+        """Where it runs and ran, the newest first."""
+        rows = Running.objects.visible_to(viewer_of(request)).filter(image=self.find(pk))
+        return self.paged(with_places(rows), WorkloadSerializer)
 
     @extend_schema(responses=ScanSerializer(many=True), filters=False)
     @action(detail=True, keyset=("-scanned_at", "-id"), filterset_class=None)

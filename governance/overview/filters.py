@@ -29,6 +29,7 @@ STAGES = [("ci", "CI"), ("registry", "Registry"), ("runtime", "Runtime")]
 SEVERITIES = [("critical", "Critical"), ("high", "High"), ("medium", "Medium"), ("low", "Low"), ("unknown", "Unknown")]
 HEARD = [("in_time", "In time"), ("late", "Late"), ("failed", "Failed")]
 FRESHNESS = [("fresh", "fresh"), ("stale", "stale"), ("failed", "failed"), ("never", "never")]
+RUNNING = [("true", "Running"), ("false", "Ran, and stopped"), ("unknown", "Unknown")]
 PLACES = [(f"{stage}-{state}", f"{name}: {word}") for stage, name in STAGES for state, word in FRESHNESS]
 # The rank of one critical finding and nothing else: all images with critical ones lie above it in the index.
 ONE_CRITICAL = 1 << 48
@@ -44,6 +45,11 @@ def place_filter(stage: str, state: str) -> Q:
         "failed": failed,
         "never": Q(**{f"{at}__isnull": True}) & ~failed,
     }[state]
+
+
+def live() -> Q:
+    """Images that run, or that their tags still name: what the numbers of the start page are about."""
+    return Q(running__gt=0) | Q(superseded=False)
 
 
 def sources_in_sight(request: Any) -> QuerySet[Source]:
@@ -84,6 +90,10 @@ class ImageFilterSet(FilterSet):
     current = filters.BooleanFilter(
         field_name="superseded", exclude=True, label="Current (a tag names it)", widget=YesNo()
     )
+    running = filters.ChoiceFilter(
+        choices=RUNNING, method="by_running", label="Running", empty_label="Or not", widget=select()
+    )
+    live = filters.BooleanFilter(method="by_live", label="Running or current", widget=YesNo())
     source = filters.ModelChoiceFilter(
         queryset=sources_in_sight, method="by_source", label="Expected of", empty_label="Any source", widget=select()
     )
@@ -150,6 +160,14 @@ class ImageFilterSet(FilterSet):
     def by_exploited(self, images: QuerySet[Image], _: str, value: bool) -> QuerySet[Image]:
         """A vulnerability of it is known to be used in attacks."""
         return images.filter(exploited__gt=0) if value else images.filter(exploited=0)
+
+    def by_running(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
+        """As agents tell; what none of them told of, or only one that is silent now, is unknown."""
+        return images.filter(**{"true": {"running__gt": 0}, "false": {"running": 0}}.get(value, {"running": None}))
+
+    def by_live(self, images: QuerySet[Image], _: str, value: bool) -> QuerySet[Image]:
+        """What matters today: what runs, and what a tag still names."""
+        return images.filter(live()) if value else images.exclude(live())
 
     def by_trait(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
         """What configuration and package list show."""

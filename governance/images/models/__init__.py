@@ -4,7 +4,7 @@ from governance.images.models.image import Image, ImageConfig, ImageQuerySet, La
 from governance.images.models.lineage import BaseEdge, BaseReach
 from governance.images.models.names import Event, Manifest, Placement, Tag
 from governance.images.models.registry import Registry, Repository, RepositoryQuerySet
-from governance.images.models.work import LineageWork, ReachWork, SplitWork
+from governance.images.models.work import LineageWork, ReachWork, RunningWork, SplitWork
 
 __all__ = [
     "BaseEdge",
@@ -21,6 +21,7 @@ __all__ = [
     "Registry",
     "Repository",
     "RepositoryQuerySet",
+    "RunningWork",
     "SplitWork",
     "Tag",
 ]

@@ -100,6 +100,9 @@ class Image(models.Model):
     traits = ArrayField(models.CharField(max_length=20), db_default=[], default=list)
     # Every tag that ever pointed to it points to another now: nobody is expected to scan it again.
     superseded = models.BooleanField(db_default=False, default=False)
+    # How many workloads run it; null where no agent that is heard told of it, 0 where those that did say it stopped
+    # (kept by `governance.runtime.counts`).
+    running = models.IntegerField(null=True)
 
     reference = models.CharField(max_length=400, blank=True)
     repository = models.ForeignKey(Repository, models.SET_NULL, null=True, related_name="images")
@@ -155,6 +158,7 @@ class Image(models.Model):
                 condition=models.Q(base=None, base_rung=0, merged_into=None),
             ),
             GinIndex(fields=["traits"], name="image_traits"),
+            models.Index(fields=["-rank", "-id"], name="image_running", condition=models.Q(running__isnull=False)),
             models.Index(fields=["base_name"], name="image_base_name", condition=~models.Q(base_name="")),
         ]
 

@@ -31,3 +31,9 @@ class ReachWork(models.Model):
     image = models.OneToOneField("images.Image", models.CASCADE, related_name="+")
     due = models.DateTimeField(db_index=True)
     asked = models.IntegerField(default=1)
+
+
+class RunningWork(models.Model):
+    """An image that an agent told of, and of which something else was learned: who runs it is counted anew."""
+
+    image = models.OneToOneField("images.Image", models.CASCADE, related_name="+")
