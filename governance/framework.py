@@ -21,6 +21,7 @@ INSTALLED_APPS = [
     "governance.findings",
     "governance.runtime",
     "governance.approvals",
+    "governance.policy",
     "governance.overview",
     "scanning",
 ]

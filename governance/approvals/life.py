@@ -19,6 +19,7 @@ from governance.accounts.scope import Viewer, administers
 from governance.approvals.models import ApprovalStep, ApprovedBase
 from governance.approvals.patterns import read_pattern
 from governance.images.clean import clean_text
+from governance.images.models import VerdictWork
 from governance.images.reference import parse_reference
 
 State = ApprovedBase.State
@@ -303,6 +304,9 @@ def _refuse_foreign(viewer: Viewer | None, team: Team | None) -> None:
 
 
 def _note(viewer: Viewer | None, entry: ApprovedBase, before: str, step: Step) -> ApprovalStep:
+    if entry.state in ApprovedBase.LISTED or before in ApprovedBase.LISTED:
+        # The verdict on any image may change; 0 stands for all.
+        VerdictWork.objects.create(image=0)
     return ApprovalStep.objects.create(
         entry=entry,
         before=before,

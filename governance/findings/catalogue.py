@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -102,8 +103,31 @@ WHERE findings_vulnerability.id = rising.id AND findings_vulnerability.severity 
 """
 
 
-def finding_ids(matches: dict[bytes, tuple[Match, bytes]]) -> dict[bytes, int]:
-    """Ids by finding key for (match, package key); what is unknown is stored."""
+# Where a sister (the same vulnerability in a package of that name) had a fix before, its time is taken over.
+INSERT = """
+WITH given AS (
+    SELECT * FROM unnest(%(keys)s::bytea[], %(advisories)s::bigint[], %(packages)s::bigint[],
+        %(severities)s::smallint[], %(words)s::text[], %(fixes)s::text[], %(statuses)s::text[])
+        AS given(key, advisory, package, severity, word, fix, status)
+), known AS (
+    SELECT given.key, min(sister.fix_since) AS since
+    FROM given JOIN findings_advisory mine ON mine.id = given.advisory
+    JOIN findings_package package ON package.id = given.package
+    JOIN findings_advisory advisory ON advisory.vulnerability_id = mine.vulnerability_id
+    JOIN findings_finding sister ON sister.advisory_id = advisory.id AND sister.fix_since IS NOT NULL
+    JOIN findings_package other ON other.id = sister.package_id AND other.name = package.name
+    WHERE given.fix <> '' GROUP BY 1
+)
+INSERT INTO findings_finding (key, advisory_id, package_id, severity, severity_word, fixed_version, status, fix_since)
+SELECT given.key, given.advisory, given.package, given.severity, given.word, given.fix, given.status,
+       CASE WHEN given.fix <> '' THEN least(known.since, coalesce(%(at)s::timestamptz, now())) END
+FROM given LEFT JOIN known ON known.key = given.key ORDER BY given.key
+ON CONFLICT (key) DO NOTHING
+"""
+
+
+def finding_ids(matches: dict[bytes, tuple[Match, bytes]], at: datetime | None = None) -> dict[bytes, int]:
+    """Ids by finding key for (match, package key); what is unknown is stored, as known since `at` (now)."""
     known = _ids("findings_finding", matches)
     missing = sorted(matches.keys() - known.keys())
     if not missing:
@@ -113,20 +137,17 @@ def finding_ids(matches: dict[bytes, tuple[Match, bytes]]) -> dict[bytes, int]:
     advisories = advisory_ids([match for match, _ in new])
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO findings_finding"
-            " (key, advisory_id, package_id, severity, severity_word, fixed_version, status)"
-            " SELECT * FROM unnest("
-            "  %s::bytea[], %s::bigint[], %s::bigint[], %s::smallint[], %s::text[], %s::text[], %s::text[])"
-            " ON CONFLICT (key) DO NOTHING",
-            [
-                missing,
-                [advisories[match.advisory] for match, _ in new],
-                [packages[package] for _, package in new],
-                [int(match.severity) for match, _ in new],
-                [match.severity_word for match, _ in new],
-                [match.fixed_version for match, _ in new],
-                [match.status for match, _ in new],
-            ],
+            INSERT,
+            {
+                "keys": missing,
+                "advisories": [advisories[match.advisory] for match, _ in new],
+                "packages": [packages[package] for _, package in new],
+                "severities": [int(match.severity) for match, _ in new],
+                "words": [match.severity_word for match, _ in new],
+                "fixes": [match.fixed_version for match, _ in new],
+                "statuses": [match.status for match, _ in new],
+                "at": at,
+            },
         )
         cursor.execute(
             RAISE, [[advisories[match.advisory] for match, _ in new], [int(match.severity) for match, _ in new]]

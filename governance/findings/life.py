@@ -50,6 +50,7 @@ WHERE (image.end_of_life, image.end_of_life_on)
 ORDER BY image.id LIMIT 5000 FOR NO KEY UPDATE OF image
 """
 FOLLOW = """
+WITH judged AS (INSERT INTO images_verdictwork (image) SELECT unnest(%(images)s::bigint[]))
 UPDATE images_image image SET end_of_life = coalesce(life.is_over, image.end_of_life_said), end_of_life_on = life.ends
 FROM images_image self LEFT JOIN ({lives}) life ON life.distro = self.distro AND life.version = self.distro_version
 WHERE self.id = image.id AND image.id = ANY(%(images)s)

@@ -156,7 +156,7 @@ def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival)
     if facts.team is not None and before.owners and facts.team not in before.owners:
         _claim(facts)
     moved = _identify(found, scan.image, facts, before)
-    finding_set = before.finding_set or store_finding_set(details)
+    finding_set = before.finding_set or store_finding_set(details, facts.at)
     package_set = before.package_set or (store_package_set(details) if details.places else None)
     row = {
         "image": found.image,
@@ -347,7 +347,7 @@ WITH gone AS (
         registry_at = CASE WHEN %(stage)s = 'registry' THEN greatest(registry_at, %(at)s) ELSE registry_at END,
         runtime_at = CASE WHEN %(stage)s = 'runtime' THEN greatest(runtime_at, %(at)s) ELSE runtime_at END
     WHERE id = %(image)s
-)
+), judged AS (INSERT INTO images_verdictwork (image) VALUES (%(image)s))
 """
 SEEN = f"WITH seen AS ({EXTEND})"
 INSERT = """

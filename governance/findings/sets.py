@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -113,10 +114,10 @@ def clean_match(match: Match, package: PackageAt) -> Match:
     )
 
 
-def store_finding_set(found: Contents) -> int:
-    """Store the set with its findings and counters; returns its id."""
+def store_finding_set(found: Contents, at: datetime | None = None) -> int:
+    """Store the set with its findings and counters; returns its id. `at` is when it was seen."""
     everything = found.suppressed | found.counted
-    ids = finding_ids(everything)
+    ids = finding_ids(everything, at)
     teach([match for match, _ in everything.values()])
     return save_set(found.finding_hash, [ids[key] for key in found.counted], [ids[key] for key in found.suppressed])
 

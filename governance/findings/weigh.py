@@ -83,7 +83,9 @@ INHERITED = (
     " / nullif(s.critical + s.high + s.medium + s.low + s.unknown, 0))"
 )
 RISK = SQL.format(running=UNKNOWN, root=ROOT, inherited=INHERITED)
+# Whatever it was that changed, it may change verdicts.
 IMAGES = f"""
+WITH judged AS (INSERT INTO images_verdictwork (image) SELECT unnest(%(images)s::bigint[]))
 UPDATE images_image image SET exploited = now.exploited, epss = now.epss, risk = now.risk, traits = now.traits
 FROM (
     SELECT shown.id, coalesce(s.exploited, 0) AS exploited, s.epss,

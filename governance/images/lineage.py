@@ -163,7 +163,7 @@ WITH fact AS (
     FROM held WHERE image.id = held.id RETURNING image.id, held.before, held.base
 ), counted AS (
     {QUEUE.format(images=MOVED)}
-)
+), judged AS (INSERT INTO images_verdictwork (image) SELECT id FROM changed)
 INSERT INTO images_splitwork (image_id) SELECT id FROM changed WHERE before IS DISTINCT FROM base
 ON CONFLICT DO NOTHING
 """

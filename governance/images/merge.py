@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import connection
 
-from governance.images.models import Event, Image
+from governance.images.models import Event, Image, VerdictWork
 from governance.images.reach import queue
 from governance.images.tags import hand_over
 
@@ -58,5 +58,6 @@ def merge_into(into: int, gone: int, reason: str) -> None:
     goes.save()
     stays.save()
     queue([into, *filter(None, [stays.base_id])])
+    VerdictWork.objects.create(image=gone)
     text = f"Record {gone} is the same image ({reason})"
     Event.objects.create(image_id=into, kind=Event.Kind.MERGED, text=text[:500])

@@ -64,41 +64,49 @@ def place(image: int, repositories: Iterable[int], at: datetime, is_sure: bool) 
     """Note that the image lies in these repositories; `is_sure` is as in `Placement`."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO images_placement (image_id, repository_id, first_seen, is_sure)"
+            "WITH placed AS (INSERT INTO images_placement (image_id, repository_id, first_seen, is_sure)"
             " SELECT %s, repository, %s, %s FROM unnest(%s::bigint[]) AS repository"
             " ON CONFLICT (image_id, repository_id) DO UPDATE SET"
             "  first_seen = least(images_placement.first_seen, excluded.first_seen),"
             "  is_sure = images_placement.is_sure OR excluded.is_sure"
-            " WHERE excluded.first_seen < images_placement.first_seen OR excluded.is_sure > images_placement.is_sure",
+            " WHERE excluded.first_seen < images_placement.first_seen OR excluded.is_sure > images_placement.is_sure"
+            " RETURNING image_id) INSERT INTO images_verdictwork (image) SELECT DISTINCT image_id FROM placed",
             [image, at, is_sure, list(repositories)],
         )
 
 
 # The pattern does what reference.familiar_name does: `docker.io/library/alpine` is shown as `alpine`.
 RENAME = r"""
-UPDATE images_image image SET
-    owners = coalesce(place.owners, array[]::bigint[]),
-    repository_id = coalesce(tag.repository, place.repository, image.repository_id),
-    reference = coalesce(
-        regexp_replace(coalesce(image.placeholder, tag.written, place.written), '^docker\.io/(library/)?', ''),
-        image.reference),
-    superseded = tag.until IS NOT NULL
-FROM (
+WITH place AS (
     SELECT array_agg(DISTINCT repository.owner_id) FILTER (WHERE repository.owner_id IS NOT NULL) AS owners,
            (array_agg(repository.id ORDER BY registry.host || '/' || repository.name))[1] AS repository,
            min(registry.host || '/' || repository.name) AS written
     FROM images_placement placement JOIN images_repository repository ON repository.id = placement.repository_id
     JOIN images_registry registry ON registry.id = repository.registry_id
     WHERE placement.image_id = %(image)s
-) place LEFT JOIN (
+), tag AS (
     SELECT repository.id AS repository, tag.until,
            registry.host || '/' || repository.name || ':' || tag.name AS written
     FROM images_tag tag JOIN images_repository repository ON repository.id = tag.repository_id
     JOIN images_registry registry ON registry.id = repository.registry_id
     WHERE tag.image_id = %(image)s
     ORDER BY tag.until DESC NULLS FIRST, tag.last_seen DESC, registry.host, repository.name, tag.name LIMIT 1
-) tag ON true
-WHERE image.id = %(image)s
+), fact AS (
+    SELECT coalesce(place.owners, array[]::bigint[]) AS owners,
+           coalesce(tag.repository, place.repository, image.repository_id) AS repository,
+           coalesce(
+               regexp_replace(coalesce(image.placeholder, tag.written, place.written), '^docker\.io/(library/)?', ''),
+               image.reference) AS reference,
+           tag.until IS NOT NULL AS superseded
+    FROM images_image image CROSS JOIN place LEFT JOIN tag ON true WHERE image.id = %(image)s
+), changed AS (
+    UPDATE images_image image SET owners = fact.owners, repository_id = fact.repository, reference = fact.reference,
+           superseded = fact.superseded
+    FROM fact WHERE image.id = %(image)s AND (image.owners, image.repository_id, image.reference, image.superseded)
+        IS DISTINCT FROM (fact.owners, fact.repository, fact.reference, fact.superseded)
+    RETURNING image.id
+)
+INSERT INTO images_verdictwork (image) SELECT id FROM changed
 """
 
 
@@ -116,12 +124,14 @@ def set_owner(repository: Repository, team: int | None) -> int:
     Repository.objects.filter(pk=repository.pk).update(owner_id=team)
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE images_image image SET owners = fact.owners FROM ("
+            "WITH changed AS ("
+            " UPDATE images_image image SET owners = fact.owners FROM ("
             "  SELECT p.image_id, coalesce(array_agg(DISTINCT r.owner_id) FILTER (WHERE r.owner_id IS NOT NULL),"
             "                              array[]::bigint[]) AS owners"
             "  FROM images_placement p JOIN images_repository r ON r.id = p.repository_id"
             "  WHERE p.image_id IN (SELECT image_id FROM images_placement WHERE repository_id = %s) GROUP BY 1"
-            ") fact WHERE image.id = fact.image_id",
+            " ) fact WHERE image.id = fact.image_id RETURNING image.id)"
+            " INSERT INTO images_verdictwork (image) SELECT id FROM changed",
             [repository.pk],
         )
         return int(cursor.rowcount)

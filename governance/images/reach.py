@@ -68,11 +68,24 @@ def queue(images: Iterable[int]) -> None:
         cursor.execute(QUEUE.format(images="SELECT unnest(%s::bigint[])"), [list(images)])
 
 
+# Whether a base is up to date is part of the verdict on what is built on it.
+JUDGE_CHILDREN = """
+INSERT INTO images_verdictwork (image)
+SELECT id FROM images_image WHERE base_id = ANY(%(images)s)
+UNION SELECT child.id FROM images_tag tag JOIN images_repository repository ON repository.id = tag.repository_id
+JOIN images_registry registry ON registry.id = repository.registry_id
+JOIN images_image child ON child.base_name = registry.host || '/' || repository.name || ':' || tag.name
+    AND child.base_name <> '' WHERE tag.image_id = ANY(%(images)s)
+UNION SELECT unnest(%(images)s::bigint[])
+"""
+
+
 def queue_bases_of(images: Iterable[int]) -> None:
-    """Tags of these images moved: what they are built on is counted anew."""
+    """Tags of these images moved: what they are built on is counted anew, and what is built on them judged."""
     with connection.cursor() as cursor:
         bases = "SELECT base_id FROM images_image WHERE id = ANY(%s)"
         cursor.execute(QUEUE.format(images=bases), [list(images)])
+        cursor.execute(JUDGE_CHILDREN, {"images": list(images)})
 
 
 def queue_all() -> None:

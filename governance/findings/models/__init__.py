@@ -185,6 +185,9 @@ class Finding(models.Model):
     severity_word = models.CharField(max_length=30, blank=True)
     fixed_version = models.CharField(max_length=300, blank=True)
     status = models.CharField(max_length=30, blank=True)
+    # When a fix was first known of the vulnerability in this package, at whatever version: a newer build that still
+    # lacks it gets no new grace. Written once, with the row; null where no fix is known.
+    fix_since = models.DateTimeField(null=True)
 
 
 class FindingSet(models.Model):

@@ -4,7 +4,7 @@ from governance.images.models.image import Image, ImageConfig, ImageQuerySet, La
 from governance.images.models.lineage import BaseEdge, BaseReach
 from governance.images.models.names import Event, Manifest, Placement, Tag
 from governance.images.models.registry import Registry, Repository, RepositoryQuerySet
-from governance.images.models.work import LineageWork, ReachWork, RunningWork, SplitWork
+from governance.images.models.work import LineageWork, ReachWork, RunningWork, SplitWork, VerdictWork
 
 __all__ = [
     "BaseEdge",
@@ -24,4 +24,5 @@ __all__ = [
     "RunningWork",
     "SplitWork",
     "Tag",
+    "VerdictWork",
 ]

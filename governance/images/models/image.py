@@ -126,6 +126,8 @@ class Image(models.Model):
     exploited = models.IntegerField(default=0, db_default=0)
     epss = models.FloatField(null=True)
     risk = models.SmallIntegerField(null=True)
+    # The worst of its verdicts at the three places (`governance.policy.work`); empty where it was not judged yet.
+    verdict = models.CharField(max_length=7, blank=True, db_default="", default="")
     # Last scan at each stage: time, and whether it failed.
     ci_at = models.DateTimeField(null=True)
     registry_at = models.DateTimeField(null=True)
@@ -159,6 +161,7 @@ class Image(models.Model):
             ),
             GinIndex(fields=["traits"], name="image_traits"),
             models.Index(fields=["-rank", "-id"], name="image_running", condition=models.Q(running__isnull=False)),
+            models.Index(fields=["verdict", "-rank", "-id"], name="image_verdict"),
             models.Index(fields=["base_name"], name="image_base_name", condition=~models.Q(base_name="")),
         ]
 

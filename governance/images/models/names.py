@@ -90,6 +90,7 @@ class Event(models.Model):
         BASED = "based", "Base stated by a person"
         UPSTREAM = "upstream", "Upstream of this base changed"
         COPIED = "copied", "Our own copy of this base"
+        JUDGED = "judged", "Verdict changed"
 
     image = models.ForeignKey(Image, models.CASCADE, related_name="events")
     at = models.DateTimeField(db_default=Now())

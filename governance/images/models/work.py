@@ -37,3 +37,12 @@ class RunningWork(models.Model):
     """An image that an agent told of, and of which something else was learned: who runs it is counted anew."""
 
     image = models.OneToOneField("images.Image", models.CASCADE, related_name="+")
+
+
+class VerdictWork(models.Model):
+    """An image whose verdicts may have changed (`governance.policy.work`).
+
+    A number and no key, and an image may stand here twice: whoever puts it here waits for nobody. 0 is every image.
+    """
+
+    image = models.BigIntegerField(db_index=True)
