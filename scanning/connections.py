@@ -22,6 +22,7 @@ from governance.web.outbound import Place
 from governance.web.vault import NoKey, is_current, open_sealed, seal
 from scanning.hints import hint
 from scanning.models import Connection, RepositoryCrawl
+from scanning.models_copies import PushAccess
 from scanning.registries import ADAPTERS, RegistryError, Target, find
 
 # What is entered; all else of a connection follows from it or is kept by the crawl.
@@ -59,6 +60,8 @@ def save_connection(
         row.secret, row.secret_changed_at = None, timezone.now() if row.secret else row.secret_changed_at
     row.next_at, row.error, row.paused_until = timezone.now(), "", None
     saved(row)
+    if moved:
+        PushAccess.objects.filter(connection=row).update(secret=None)
     if secret is not None:
         put_secret(row, secret)
     after = describe(row) | ({"password": "changed"} if secret else {})

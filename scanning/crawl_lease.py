@@ -21,7 +21,7 @@ AT_ONCE = 2
 # Claims come one after the other (they are rare), so that nobody exceeds AT_ONCE.
 CLAIM_LOCK = 0x70775F637261776C
 
-type Table = Literal["scanning_connection", "scanning_repositorycrawl"]
+type Table = Literal["scanning_connection", "scanning_repositorycrawl", "approvals_keptcopy", "approvals_watch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +73,36 @@ def claim(table: Table, only: int | None = None) -> Lease | None:
     return Lease(table, int(row[0]), owner) if row else None
 
 
-HOLD = {
-    "scanning_connection": "UPDATE scanning_connection SET lease_until = statement_timestamp() +"
-    " make_interval(secs => %s) WHERE id = %s AND lease_owner = %s",
-    "scanning_repositorycrawl": "UPDATE scanning_repositorycrawl SET lease_until = statement_timestamp() +"
-    " make_interval(secs => %s) WHERE id = %s AND lease_owner = %s",
-}
+HOLD = """
+UPDATE {table} SET lease_until = statement_timestamp() + make_interval(secs => %s) WHERE id = %s AND lease_owner = %s
+"""
+DUE = """
+UPDATE {table} SET lease_owner = %(owner)s, lease_until = statement_timestamp() + make_interval(secs => %(lease)s)
+WHERE id = (
+    SELECT id FROM {table}
+    WHERE next_at <= statement_timestamp() AND (%(only)s::bigint IS NULL OR id = %(only)s::bigint)
+      AND (lease_until IS NULL OR lease_until < statement_timestamp())
+      AND (SELECT count(*) FROM {table} busy WHERE busy.lease_until >= statement_timestamp()) < %(at_once)s
+    ORDER BY next_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING id
+"""
+
+
+def claim_due(table: Table, at_once: int, only: int | None = None) -> Lease | None:
+    """Take the row that is due longest, of at most so many that are worked on at a time; None if nothing is."""
+    arguments: dict[str, Any] = {"lease": settings.LEASE_SECONDS, "only": only, "at_once": at_once}
+    owner = uuid.uuid4()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CLAIM_LOCK])
+        cursor.execute(DUE.format(table=table), {**arguments, "owner": owner})
+        row = cursor.fetchone()
+    return Lease(table, row[0], owner) if row else None
 
 
 def hold(lease: Lease) -> None:
     """First statement of a transaction that writes: hold it longer, or raise `LostLease` and undo everything."""
     with connection.cursor() as cursor:
-        cursor.execute(HOLD[lease.table], [settings.LEASE_SECONDS, lease.id, lease.owner])
+        cursor.execute(HOLD.format(table=lease.table), [settings.LEASE_SECONDS, lease.id, lease.owner])
         if not cursor.rowcount:
             raise LostLease(f"{lease.table} {lease.id} was taken over")
 

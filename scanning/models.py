@@ -9,7 +9,7 @@ from governance.accounts.models import Team, Token, User
 from governance.accounts.scope import Viewer, teams_of
 from governance.images.models import Registry, Repository
 from governance.web.fields import DigestField
-from scanning import models_scans  # noqa: F401 (Django looks for models here)
+from scanning import models_copies, models_scans  # noqa: F401 (Django looks for models here)
 from scanning.models_hooks import WebhookSource
 
 

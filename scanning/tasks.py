@@ -7,6 +7,7 @@ from django.conf import settings
 
 from governance.findings import enrichment, life, split, state, weigh
 from governance.findings.osv import rematch as osv_rematch
+from scanning import copies as copying
 from scanning import crawl as crawling
 from scanning import deliveries, hearing, looks, pool, refresh, scan_plan, scans
 from scanning.hints import hint
@@ -91,3 +92,10 @@ def plan_scans() -> None:
     """What is to be scanned next."""
     if take_slot("plan scans", scan_plan.EVERY):
         scan_plan.plan()
+
+
+@shared_task(ignore_result=True, soft_time_limit=copying.LONGEST, time_limit=copying.LONGEST + 30)
+def copy() -> None:
+    """Make, verify or restore one kept copy, and ring again for the next."""
+    if copying.work():
+        hint("copy")

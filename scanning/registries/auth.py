@@ -109,7 +109,7 @@ class SignIn:
         realm = urljoin(self.target.base_url, said.get("realm", ""))
         place = urlsplit(realm).netloc
         query = [("service", said["service"])] if said.get("service") else []
-        query += [("scope", scope)] if scope else []
+        query += [("scope", one) for one in scope.split()]
         headers = {"Accept": "application/json"}
         if self.has_credentials:
             if not self.target.may_have_secret(realm):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -56,6 +56,26 @@ class Listing:
 
     names: tuple[str, ...]
     complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A body to send: its media type, and the bytes, opened anew for each try; None sends nothing."""
+
+    media_type: str = ""
+    size: int = 0
+    pieces: Callable[[], Iterator[bytes]] | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Its length is said, so that nothing is sent in chunks; that nothing comes is said, too."""
+        if not self.media_type:
+            return {}
+        return {"Content-Type": self.media_type, "Content-Length": str(self.size)}
+
+    def open(self) -> Iterator[bytes] | None:
+        """The bytes."""
+        return self.pieces() if self.pieces else None
 
 
 class Registry:
@@ -172,23 +192,30 @@ class Registry:
         accept: str = "application/json",
         limits: Limits | None = None,
         follow: int = 0,
+        body: Content | None = None,
+        good: Collection[int] = (200,),
     ) -> tuple[Answer, bytes]:
-        """Ask the registry, sign in once where it wants that; RegistryError for everything but a success."""
+        """Ask the registry, sign in once where it wants that; RegistryError for everything but a `good` status."""
         url = path if path.startswith(("http://", "https://")) else self.target.base_url.rstrip("/") + path
         limits = limits or Limits(connect=5, read=15, whole=30, body=MANIFEST)
-        headers = {"Accept": accept, **authorized(self.sign_in.header(scope))}
+        sent = body or Content()
+        headers = {"Accept": accept, **sent.headers, **authorized(self.sign_in.header(scope))}
         try:
-            answer, body = self.client.fetch(method, url, headers=headers, follow=follow, limits=limits)
+            answer, said = self.client.fetch(
+                method, url, headers=headers, body=sent.open(), follow=follow, limits=limits
+            )
             if answer.status == 401:
                 self.sign_in.forget(scope)
                 challenge = answer.headers.get("www-authenticate", "")
                 headers |= authorized(self.sign_in.answer(challenge, scope))
-                answer, body = self.client.fetch(method, url, headers=headers, follow=follow, limits=limits)
+                answer, said = self.client.fetch(
+                    method, url, headers=headers, body=sent.open(), follow=follow, limits=limits
+                )
         except OutboundError as error:
             raise RegistryError(WHY.get(error.kind, "unreachable"), str(error)) from error
-        if answer.status != 200:
-            raise failure(answer, body, path)
-        return answer, body
+        if answer.status not in good:
+            raise failure(answer, said, path)
+        return answer, said
 
 
 def authorized(header: str) -> dict[str, str]:

@@ -32,7 +32,8 @@ auth:
 class RealRegistry:
     """A running one: `push`, `tag`, `untag` as a builder would."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, root: Path) -> None:
+        self.root = root
         self.host = f"127.0.0.1:{port}"
         self.base = f"http://{self.host}"
         self.client = Client(allowed=Allowed.of([self.host]))
@@ -79,7 +80,7 @@ def running(root: Path) -> Iterator[RealRegistry]:
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
                 break
             time.sleep(0.05)
-        registry = RealRegistry(port)
+        registry = RealRegistry(port, root)
         yield registry
         registry.client.close()
     finally:

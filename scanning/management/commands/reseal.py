@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from governance.web.vault import NoKey
 from scanning.connections import reseal
+from scanning.pushing import reseal_push
 
 
 class Command(BaseCommand):
@@ -18,6 +19,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """All of them, or an error that names what is missing."""
         try:
-            self.stdout.write(f"{reseal()} credentials are encrypted anew")
+            self.stdout.write(f"{reseal() + reseal_push()} credentials are encrypted anew")
         except NoKey as error:
             raise CommandError(str(error)) from error
