@@ -20,7 +20,7 @@ TABLES = (
     *(VexStatement, VexRevocation),
 )
 COUNTERS = ("state", "critical", "high", "medium", "low", "unknown", "fixable", "suppressed", "rank", "failed_stages")
-COUNTERS += ("exploited", "epss", "risk", "end_of_life")
+COUNTERS += ("exploited", "epss", "risk", "end_of_life", "distro", "distro_version", "first_seen")
 
 
 @contextmanager

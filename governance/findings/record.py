@@ -12,7 +12,7 @@ from django.db import connection
 from psycopg.types.json import Jsonb
 
 from governance.findings.adopt import readopt
-from governance.findings.describe import describe, told_by
+from governance.findings.describe import describe, system_of, told_by
 from governance.findings.models import OSV, Scan
 from governance.findings.record_checks import store_checks
 from governance.findings.regroup import is_shared, loose_facts, regroup
@@ -170,6 +170,7 @@ def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival)
         "delivery": arrival.delivery,
         "finding_set": finding_set,
         "package_set": package_set,
+        **system_of(scan.image),
         "inventory": scan.inventory,
         "checks": sum(1 for check in scan.checks if check.result in ("fail", "warn")),
         "identified_by": found.identified_by,
@@ -231,7 +232,8 @@ class Before:
     owners: list[int]
     finding_set: int | None
     package_set: int | None
-    current: tuple[Any, ...] | None  # outcome, scanned_at, finding set, package set
+    # When the current scan of the key was made; outcome, finding set, package set, system, and if by a name alone.
+    current: tuple[datetime, list[Any]] | None
     tags: list[tuple[str, str, str, int]]  # tags that point to the image now: host, repository, name, tag id
     placed: bool
     details: bool
@@ -244,22 +246,22 @@ class Before:
         """A newer scan of the same key that saw exactly the same: counters and state stay as they are."""
         if self.current is None or self.state in (Image.State.STALE, Image.State.FAILED):
             return False
-        outcome, at, finding_set, package_set = self.current
-        unchanged = (outcome, finding_set, package_set) == (row["outcome"], row["finding_set"], row["package_set"])
-        return unchanged and outcome == Outcome.ASSESSED and at < row["at"]
+        at, said = self.current
+        keys = ("outcome", "finding_set", "package_set", "distro", "version_of_distro", "ended")
+        unchanged = said == [*(row[key] for key in keys), bool(row["named"])]
+        return unchanged and row["outcome"] == Outcome.ASSESSED and at < row["at"]
 
 
 BEFORE = """
 SELECT image.owners, CASE WHEN cardinality(image.failed_stages) > 0 THEN 'failed' ELSE image.state END,
-  (image.top_layer_id IS NOT NULL OR %(layers)s = 0) AND (image.distro <> '' OR %(distro)s = '')
+  (image.top_layer_id IS NOT NULL OR %(layers)s = 0)
     AND (image.built_at IS NOT NULL OR %(built_at)s::timestamptz IS NULL)
-    AND (%(ended)s::boolean IS NULL OR image.end_of_life_said OR image.end_of_life_said = %(ended)s::boolean)
     AND (NOT %(configured)s OR EXISTS (SELECT FROM images_imageconfig WHERE image_id = image.id)),
   (SELECT id FROM findings_findingset WHERE hash = %(findings)s),
   (SELECT id FROM findings_packageset WHERE hash = %(packages)s),
-  (SELECT array[scan.outcome, scan.scanned_at::text, scan.finding_set_id::text, scan.package_set_id::text]
-     FROM findings_scan scan WHERE scan.image_id = image.id AND scan.scanner = %(scanner)s
-      AND scan.stage = %(stage)s AND scan.is_current),
+  (SELECT json_build_array(scan.outcome, scan.finding_set_id, scan.package_set_id, scan.distro, scan.distro_version,
+      scan.end_of_life, scan.named <> '') FROM findings_scan scan
+    WHERE scan.image_id = image.id AND scan.scanner = %(scanner)s AND scan.stage = %(stage)s AND scan.is_current),
   (SELECT scanned_at FROM findings_scan scan WHERE scan.image_id = image.id AND scan.scanner = %(scanner)s
       AND scan.stage = %(stage)s AND scan.is_current),
   (SELECT json_agg(json_build_array(registry.host, repository.name, tag.name, tag.id))
@@ -295,7 +297,7 @@ def _before(image: int, key: tuple[str, str, ImageFacts], details: Contents, fac
             },
         )
         owners, state, is_known, finding_set, package_set, current, at, known, named = cursor.fetchone()
-    scan = (current[0], at, int(current[2]), int(current[3]) if current[3] else None) if current else None
+    scan = (at, current) if current else None
     seen = [tuple(row) for row in known or []]
     placed = len(seen) == len(tags) and {(r.host, r.repository) for r in facts.references} <= {row[:2] for row in seen}
     return Before(owners, finding_set, package_set, scan, seen, placed, is_known, state, named)
@@ -353,11 +355,11 @@ SEEN = f"WITH seen AS ({EXTEND})"
 INSERT = """
 INSERT INTO findings_scan (image_id, scanner, scanner_version, stage, outcome, error, scanned_at, received_at,
     delivery, finding_set_id, package_set_id, inventory, checks_failed, identified_by, named, source_id,
-    loose, is_current)
+    loose, distro, distro_version, end_of_life, is_current)
 SELECT %(image)s, %(scanner)s::text, %(version)s, %(stage)s::text, %(outcome)s, %(error)s, %(at)s, %(received)s,
     %(delivery)s, %(finding_set)s, %(package_set)s, %(inventory)s, %(checks)s, %(identified_by)s, %(named)s,
     (SELECT id FROM findings_source WHERE sender = %(sender)s AND scanner = %(scanner)s AND stage = %(stage)s),
-    %(loose)s, {current}
+    %(loose)s, %(distro)s, %(version_of_distro)s, %(ended)s, {current}
 RETURNING id, source_id
 """
 

@@ -199,12 +199,9 @@ def _record_for(stated: Sequence[Statement], region: Region, taken: set[int]) ->
 
 
 def _make_record(stated: Sequence[Statement], region: Region, platform: Platform) -> int:
-    """What its scans said of the system, they said of the image where they stood."""
     like = region.images[stated[0].image]
     digests = {digest for one in stated for digest in one.unit.digests}
     pk = make_loose(digests, platform, stated[0].at, like.is_demo)
-    same = ("distro", "distro_version", "end_of_life", "end_of_life_said", "end_of_life_on")
-    Image.objects.filter(pk=pk).update(**{name: getattr(like, name) for name in same})
     region.images[pk] = Image.objects.get(pk=pk)
     return pk
 

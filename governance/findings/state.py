@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from governance.findings.models import OSV, Remerge, Scan
 from governance.findings.sets import RANK, recount_groups
 from governance.findings.split import settle_splits
+from governance.findings.systems import sum_up
 from governance.findings.vex_apply import DUE, apply_all_again, effective_set, settle_vex
 from governance.findings.weigh import settle_weights, weigh
 from governance.findings.witnesses import Testimony, preference, union_set
@@ -131,7 +132,7 @@ class Unions:
 
 
 def refresh(images: Iterable[int], *, rematch: bool = True, unions: Unions | None = None) -> bool:
-    """Recompute counters, state, last scans per stage and the merged sets of these images.
+    """Recompute system, counters, state, last scans per stage and the merged sets of these images.
 
     True if they wait to be matched with advisories now, unless `rematch` says that this is already done. `unions` are
     those of images refreshed before.
@@ -143,6 +144,7 @@ def refresh(images: Iterable[int], *, rematch: bool = True, unions: Unions | Non
     if unions:
         unions.check()
     unions, waiting = unions or Unions(), False
+    sum_up(ids)
     with connection.cursor() as cursor:
         cursor.execute(SCANS, [ids])
         for row in cursor.fetchall():

@@ -42,12 +42,9 @@ def merge_into(into: int, gone: int, reason: str) -> None:
     with connection.cursor() as cursor:
         for move in MOVES:
             cursor.execute(move, {"into": into, "gone": gone})
-    # Not the platform: that follows from what is said of the image that stays (`governance.findings.regroup`).
-    for name in ("distro", "distro_version", "built_at", "size", "top_layer_id"):
+    # Not platform and system: they follow from what is said of the image that stays (`governance.findings`).
+    for name in ("built_at", "size", "top_layer_id"):
         if not getattr(stays, name):
-            setattr(stays, name, getattr(goes, name))
-    for name in ("end_of_life", "end_of_life_said"):
-        if getattr(stays, name) is None:
             setattr(stays, name, getattr(goes, name))
     stays.first_seen = min(stays.first_seen, goes.first_seen)
     goes.merged_into_id = into

@@ -319,6 +319,8 @@ def scans(amount: int) -> None:
                 "package_set_id": "s",
                 "source_id": f"{number * SOURCES} + 1 + r % {SOURCES}",
                 "identified_by": "'config'",
+                "distro": "'debian'",
+                "distro_version": "'12.11'",
                 "is_current": "true",
             },
             where,

@@ -118,6 +118,10 @@ class Scan(models.Model):
     # Whether the package set is the image's whole package list, not only what was vulnerable.
     inventory = models.BooleanField(default=False)
     checks_failed = models.IntegerField(default=0)
+    # What the report said of the image's system, and whether it is past its end of life.
+    distro = models.CharField(max_length=60, blank=True, db_default="")
+    distro_version = models.CharField(max_length=60, blank=True, db_default="")
+    end_of_life = models.BooleanField(null=True)
     # Which fact of the report led to the image: config, manifest, digest, tag, reference.
     identified_by = models.CharField(max_length=10)
     # `registry/repository:tag` where only that led to the image: looked at again when the tag's history grows.

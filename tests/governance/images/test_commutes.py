@@ -59,6 +59,8 @@ class Told:
     tag: str
     day: int
     stage: str = "ci"
+    system: tuple[str, str] = ("debian", "12.11")
+    is_over: bool | None = None
 
     def report(self) -> ScanReport:
         """All that it says is true of the image; of its findings every image has its own."""
@@ -72,7 +74,9 @@ class Told:
             repo_digests=tuple(f"{repository}@{digest}" for kind, digest in said.items() if self.knows(kind)),
             os="linux" if self.knows("platform") else "",
             architecture=("amd64", "arm64", "amd64")[self.image - 1] if self.knows("platform") else "",
-            distro="debian",
+            distro=self.system[0],
+            distro_version=self.system[1],
+            end_of_life=self.is_over,
         )
         match = Match(f"CVE-2099-{self.image:04}", PackageAt("openssl", "1.0"), Severity.HIGH)
         at = datetime(2026, 10, self.day, 9, tzinfo=UTC)
@@ -101,6 +105,7 @@ class Told:
 
 
 DIGESTS = frozenset({"config", "manifest", "index", "other", "misread"})
+SYSTEMS = [("", ""), ("debian", ""), ("debian", "12"), ("debian", "12.11"), ("debian", "12 (x)"), ("sles", "15")]
 KINDS = ("config", "manifest", "index", "other", "tag", "platform", "elsewhere", "misread")
 TOLD = st.builds(
     Told,
@@ -109,6 +114,8 @@ TOLD = st.builds(
     tag=st.sampled_from(["1.0", "latest"]),
     day=st.integers(1, 28),
     stage=st.sampled_from(["ci", "registry"]),
+    system=st.sampled_from(SYSTEMS),
+    is_over=st.sampled_from([None, False, True]),
 )
 # Two scans at one time differ in nothing but their arrival, and the later wins: no two have the same day.
 SCANS = st.lists(TOLD, min_size=2, max_size=7, unique_by=lambda told: told.day)
