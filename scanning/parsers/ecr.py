@@ -23,6 +23,7 @@ NAME = "aws-ecr"
 # How a scan ended; enhanced scanning goes on (ACTIVE). An answer without a word has findings to show.
 ENDED = {"", "COMPLETE", "ACTIVE"}
 FAILED = {"FAILED"}
+UNSUPPORTED = "UNSUPPORTED_IMAGE"
 
 
 class Attribute(msgspec.Struct, gc=False):
@@ -117,6 +118,8 @@ def _outcome(report: Report) -> tuple[Outcome, str]:
     word, why = text_of(status.status).upper(), text_of(status.description)
     if word in FAILED:
         return Outcome.FAILED, why or "ECR says that the scan failed"
+    if word == UNSUPPORTED:
+        return Outcome.UNSUPPORTED, why
     if word not in ENDED or report.image_scan_findings is None or report.next_token:
         return Outcome.UNASSESSED, why
     return Outcome.ASSESSED, ""

@@ -41,6 +41,7 @@ DISTROS = {"canonical": "ubuntu", "alpinelinux": "alpine", "almalinux": "alma"}
 TYPES = {"go_stdlib": "golang", "go": "golang", "rubygems": "gem", "rust": "cargo", "python": "pypi"}
 # What Go calls its own library everywhere else.
 STDLIB = {"go_stdlib": "stdlib"}
+UNSUPPORTED = "FINISHED_UNSUPPORTED"
 FAILED, LOOKED = {"FINISHED_FAILED"}, {"", "FINISHED_SUCCESS", "COMPLETE"}
 ASIDE = {"NOT_AFFECTED", "FIXED"}
 
@@ -123,6 +124,8 @@ def _outcome(discoveries: list[Discovery]) -> tuple[Outcome, str]:
         why = text_of((one.analysis_status_error or Problem()).message)
         if status in FAILED:
             return Outcome.FAILED, why or "Artifact Analysis says that the scan failed"
+        if status == UNSUPPORTED:
+            return Outcome.UNSUPPORTED, why
         if status not in LOOKED:
             return Outcome.UNASSESSED, why or f"Artifact Analysis says {status}"
     return Outcome.ASSESSED, ""

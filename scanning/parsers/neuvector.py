@@ -52,9 +52,11 @@ def parse(document: Document) -> ScanReport:
     packages = {one: _package(*one, distro) for one in dict.fromkeys(map(_key, modules))}
     sources = {(name, version): source for name, version, source in packages}
     rows = [(_match(one, distro, sources), is_accepted(one)) for one in found]
+    # No system, no package, nothing found: its databases have nothing for what is in there.
+    seen = Outcome.ASSESSED if distro or modules or found else Outcome.UNSUPPORTED
     scan = ImageScan(
         image=msgspec.structs.replace(_facts(report), distro=distro, distro_version=version),
-        outcome=Outcome.FAILED if error else Outcome.ASSESSED if looked else Outcome.UNASSESSED,
+        outcome=Outcome.FAILED if error else seen if looked else Outcome.UNASSESSED,
         error=error[:1_000],
         matches=tuple(match for match, is_aside in rows if not is_aside),
         suppressed=tuple(match for match, is_aside in rows if is_aside),

@@ -86,13 +86,19 @@ class Reading:
         """Return what it comes to."""
         return ImageScan(
             image=self._facts(),
-            outcome=Outcome.UNASSESSED if self.result.packages is None else Outcome.ASSESSED,
+            outcome=self._outcome(),
             matches=tuple(match for match, is_accepted in self.rows if not is_accepted),
             suppressed=tuple(match for match, is_accepted in self.rows if is_accepted),
             packages=tuple(self.packages.values()),
             inventory=bool(self.packages),
             checks=tuple(self._checks()),
         )
+
+    def _outcome(self) -> Outcome:
+        """Say what it proves. Without a system and a package there was nothing that Sysdig knows."""
+        if self.result.packages is None:
+            return Outcome.UNASSESSED
+        return Outcome.ASSESSED if self.distro or self.packages else Outcome.UNSUPPORTED
 
     def notes(self) -> Iterable[str]:
         """Say what was set aside."""

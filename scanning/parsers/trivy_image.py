@@ -12,6 +12,8 @@ from scanning.parsers.trivy_results import Contents
 
 # Distributions that Trivy recognises and has no advisories of (`pkg/fanal/types/const.go`, `pkg/detector/ospkg`).
 WITHOUT_ADVISORIES = {"fedora"}
+# The family of a system that Trivy does not know.
+NO_SYSTEM = "none"
 
 
 def facts_of(metadata: Metadata, names: Iterable[str]) -> ImageFacts:
@@ -41,7 +43,7 @@ def facts_of(metadata: Metadata, names: Iterable[str]) -> ImageFacts:
 
 def known_system(system: System | None) -> bool:
     """Say whether Trivy recognised the distribution: an unknown one is absent or of the family "none"."""
-    return system is not None and bool(system.family) and system.family != "none"
+    return system is not None and bool(system.family) and system.family != NO_SYSTEM
 
 
 def split_target(target: str) -> tuple[str, str, str]:

@@ -30,6 +30,7 @@ from scanning.parsers import trivy_operator_compliance as compliance
 from scanning.parsers.document import Document, Shape, check_amount, decode
 from scanning.parsers.packages import identify, split_purl
 from scanning.parsers.scalars import MAX_DESCRIPTION, moment, score_of
+from scanning.parsers.trivy_image import NO_SYSTEM, WITHOUT_ADVISORIES
 from scanning.parsers.trivy_operator_compliance import Spec, Status
 from scanning.parsers.trivy_operator_model import Artifact, Body, CheckItem, Item, Named
 
@@ -156,13 +157,22 @@ def _scan(item: Item, body: Body) -> ImageScan:
         return _sbom(body)
     return ImageScan(
         image=_facts(body),
-        outcome=Outcome.ASSESSED if item.kind in VULNERABILITY_KINDS else Outcome.UNASSESSED,
+        outcome=_outcome(item, body),
         matches=tuple(_matches(body)),
         checks=(
             *_checks("misconfiguration", body.checks or (), owner),
             *_checks("secret", body.secrets or (), owner),
         ),
     )
+
+
+def _outcome(item: Item, body: Body) -> Outcome:
+    """Say what it proves. The family "none" is a system that Trivy does not know; older operators name no family."""
+    if item.kind not in VULNERABILITY_KINDS:
+        return Outcome.UNASSESSED
+    family = (body.os or Named()).family
+    is_blind = bool(family) and not body.vulnerabilities and (family in {NO_SYSTEM, *WITHOUT_ADVISORIES})
+    return Outcome.UNSUPPORTED if is_blind else Outcome.ASSESSED
 
 
 def _sbom(body: Body) -> ImageScan:
@@ -183,7 +193,7 @@ def _facts(body: Body) -> ImageFacts:
     return ImageFacts(
         references=(f"{repository}:{artifact.tag}",) if artifact.repository and artifact.tag else (),
         repo_digests=(f"{repository}@{artifact.digest}",) if artifact.repository and artifact.digest else (),
-        distro=system.family or "",
+        distro=system.family if system.family and system.family != NO_SYSTEM else "",
         distro_version=system.name or "",
         end_of_life=system.end_of_life,
     )

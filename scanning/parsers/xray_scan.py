@@ -60,6 +60,15 @@ class Scan(msgspec.Struct, gc=False):
 DECODER = msgspec.json.Decoder(Scan | list[Scan | None])
 
 
+OUTCOMES = {
+    "": Outcome.ASSESSED,
+    "completed": Outcome.ASSESSED,
+    "failed": Outcome.FAILED,
+    "error": Outcome.FAILED,
+    "not supported": Outcome.UNSUPPORTED,
+}
+
+
 def recognises(document: Document) -> bool:
     """Answers, or one of them alone."""
     members = document.first() if document.shape == Shape.LIST else document.members
@@ -83,12 +92,12 @@ def _scan(scan: Scan) -> ImageScan:
     system = next((component for component, _ in found if component.distro), Component("", "", "", "", ""))
     reference = about.reference if is_reference(about.reference) else ""
     status = text_of(scan.status).lower()
-    failed = status in {"failed", "error", "not supported"}
+    failed = status in {"failed", "error"}
     return ImageScan(
         image=ImageFacts(
             references=(reference,) if reference else (), distro=system.distro, distro_version=system.release
         ),
-        outcome=Outcome.FAILED if failed else Outcome.ASSESSED if status in {"", "completed"} else Outcome.UNASSESSED,
+        outcome=OUTCOMES.get(status, Outcome.UNASSESSED),
         error=f"Xray says that the scan ended as {status!r}" if failed else "",
         matches=tuple(match for _, match in found),
     )

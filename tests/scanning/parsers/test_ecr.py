@@ -42,7 +42,7 @@ def test_a_clean_enhanced_scan_is_inspectors_too(read, sample):
     [
         ("FAILED", Outcome.FAILED),
         ("IN_PROGRESS", Outcome.UNASSESSED),
-        ("UNSUPPORTED_IMAGE", Outcome.UNASSESSED),
+        ("UNSUPPORTED_IMAGE", Outcome.UNSUPPORTED),
         ("SCAN_ELIGIBILITY_EXPIRED", Outcome.UNASSESSED),
         ("COMPLETE", Outcome.ASSESSED),
         (None, Outcome.ASSESSED),

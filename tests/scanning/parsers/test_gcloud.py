@@ -49,7 +49,7 @@ def test_what_a_vex_document_takes_back_is_set_aside(read):
     ("status", "outcome"),
     [
         ("FINISHED_FAILED", Outcome.FAILED),
-        ("FINISHED_UNSUPPORTED", Outcome.UNASSESSED),
+        ("FINISHED_UNSUPPORTED", Outcome.UNSUPPORTED),
         ("SCANNING", Outcome.UNASSESSED),
     ],
 )

@@ -12,7 +12,7 @@ WHERE image.id = scan.image_id AND (image.distro <> '' OR image.end_of_life_said
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("findings", "0013_osv_first_seen"),
+        ("findings", "0014_fix_since"),
         ("images", "0014_identity"),
     ]
 
