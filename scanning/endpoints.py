@@ -22,6 +22,7 @@ from governance.findings.weigh import waiting
 from governance.web.problems import problem
 from scanning.feed_views import rows
 from scanning.models import Delivery
+from scanning.programs import program
 from scanning.webhooks import webhook
 
 SOURCE = ("id", "name", "scanner", "stage")
@@ -127,5 +128,6 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),
+    path("programs/<slug:name>", program, name="program"),
     path("webhooks/<slug:kind>/<str:source>/", webhook, name="webhook"),
 ]

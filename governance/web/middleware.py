@@ -70,7 +70,17 @@ def unavailable(request: HttpRequest) -> HttpResponse:
 class LoginRequired:
     """Every page needs a sign-in but for those that say otherwise; API and webhooks authenticate by themselves."""
 
-    OPEN = ("/api/", "/webhooks/", "/admission/", "/healthz", "/readyz", "/metrics", "/static/", "/login/")
+    OPEN = (
+        "/api/",
+        "/webhooks/",
+        "/admission/",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/static/",
+        "/login/",
+        "/programs/",
+    )
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response

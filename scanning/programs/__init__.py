@@ -1,0 +1,25 @@
+"""Portwarden's programs that run elsewhere: one file each, standard library only, handed out by the server."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.http import parse_etags
+
+PROGRAMS = {"portwarden-gate": "portwarden_gate.py"}
+HERE = Path(__file__).parent
+
+
+def program(request: HttpRequest, name: str) -> HttpResponse:
+    """The file itself, for everybody: a build fetches it before it has any credential to show."""
+    if name not in PROGRAMS:
+        raise Http404
+    text = HERE.joinpath(PROGRAMS[name]).read_bytes()
+    digest = hashlib.sha256(text).hexdigest()
+    tag = f'"{digest}"'
+    if tag in parse_etags(request.headers.get("If-None-Match", "")):
+        return HttpResponse(status=304, headers={"ETag": tag})
+    headers = {"ETag": tag, "X-Checksum-Sha256": digest, "Cache-Control": "public, max-age=300"}
+    return HttpResponse(text, content_type="text/x-python; charset=utf-8", headers=headers)

@@ -1,0 +1,33 @@
+"""Programs are handed out as they are, and need nothing but Python."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+from scanning.programs import HERE, PROGRAMS
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_is_one_file_of_the_standard_library(name: str) -> None:
+    tree = ast.parse(Path(HERE, PROGRAMS[name]).read_text(), feature_version=(3, 9))
+    wanted = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    wanted |= {node.module or "." for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {one.split(".")[0] for one in wanted} <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_anybody_may_fetch_it_and_what_is_known_is_not_sent_again(name: str, client: Client) -> None:
+    answer = client.get(f"/programs/{name}")
+    assert answer.status_code == 200
+    assert answer.content == Path(HERE, PROGRAMS[name]).read_bytes()
+    again = client.get(f"/programs/{name}", headers={"If-None-Match": answer["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_another_name_is_not_found(client: Client) -> None:
+    assert client.get("/programs/portwarden_gate").status_code == 404
