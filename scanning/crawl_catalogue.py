@@ -14,6 +14,7 @@ from governance.images.reference import PATH
 from scanning.connections import chosen, lines, literal_names, target_of
 from scanning.crawl_lease import Lease, hold, kept, my_connection
 from scanning.deliveries import LostLease
+from scanning.failpoints import reach
 from scanning.models import Connection
 from scanning.registries import Listing, RegistryError, find, open_registry
 
@@ -40,6 +41,7 @@ def list_repositories(lease: Lease) -> None:
         row = my_connection(lease)
         with kept(lease):
             listing = names_of(row)
+        reach("crawl.listed")
         with transaction.atomic():
             hold(lease)
             keep(row, listing)

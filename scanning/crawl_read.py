@@ -158,9 +158,9 @@ class Reader:
             (BaseEdge.Rung.LABEL, labels, "label of the configuration"),
         )
         based = [
-            Claim(rung, words.get(BASE_NAME, ""), words.get(BASE_DIGEST, ""), source)
+            Claim(rung, words.get(BASE_NAME, ""), "" if config.is_of_steps else words.get(BASE_DIGEST, ""), source)
             for rung, words, source in said
-            if words.get(BASE_NAME) or words.get(BASE_DIGEST)
+            if words.get(BASE_NAME) or (words.get(BASE_DIGEST) and not config.is_of_steps)
         ]
         return Shown(facts, (*claims, *based))
 

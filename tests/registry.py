@@ -56,9 +56,9 @@ class Built:
 
 
 def make_built(*layers: bytes, created: str = "2026-10-01T10:00:00Z", arch: str = "amd64", **more: Any) -> Built:
-    """An image of these layers. `labels` go into the configuration, `annotations` into the manifest."""
+    """An image of these layers. `labels` and a `comment` go into the configuration, `annotations` into the manifest."""
     packed = [gzip.compress(layer, mtime=0) for layer in layers]
-    config = {
+    config: dict[str, Any] = {
         "os": "linux",
         "architecture": arch,
         "created": created,
@@ -66,6 +66,8 @@ def make_built(*layers: bytes, created: str = "2026-10-01T10:00:00Z", arch: str 
         "rootfs": {"type": "layers", "diff_ids": [sha256(layer) for layer in layers]},
         "history": [{"created_by": f"COPY {number}"} for number in range(len(layers))],
     }
+    if comment := more.get("comment"):
+        config["history"][-1]["comment"] = comment
     body = json.dumps(config).encode()
     entries = [{"mediaType": LAYER, "digest": sha256(data), "size": len(data)} for data in packed]
     manifest = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "layers": entries}

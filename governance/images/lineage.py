@@ -66,27 +66,32 @@ def choose(claims: Sequence[Judged], below: Ancestor | None) -> Answer:
 
 
 def _stated(claim: Judged, below: Ancestor | None, is_sure: bool) -> Answer:
-    """The answer that a claim gives; where it names no known image, layers still show an ancestor."""
+    """The answer that a claim gives; where it names no known image, layers still show an ancestor.
+
+    An image that layers alone would have shown is not less sure because a name that moves points to it as well.
+    """
     if claim.base or claim.is_nothing:
-        return Answer(claim.base, claim.rung, is_sure)
+        shown = below is not None and below.elsewhere and below.image == claim.base
+        return Answer(claim.base, claim.rung, is_sure or shown)
     return Answer(below.image if below else None, claim.rung, is_sure, claim.name or "an image known by digest only")
 
 
 # Of every ancestor's layers, lowest first, the image that has just these; of several the one whose history is the
 # beginning of the image's own (builders copy it into the child), then the oldest; and any before those that lie only
 # where the image itself lies. With the very same layers only such a history makes a base: a child that changed nothing
-# but its configuration.
+# but its configuration. Layers of another platform's image may be the same bytes; they are not what it was built on.
 NEAREST = """
 WITH RECURSIVE climb AS (
-    SELECT image.id AS image, image.top_layer_id AS node, true AS is_top
+    SELECT image.id AS image, image.architecture, image.top_layer_id AS node, true AS is_top
     FROM images_image image WHERE image.id = ANY(%(images)s) AND image.top_layer_id IS NOT NULL
   UNION ALL
-    SELECT climb.image, node.parent_id, false FROM climb JOIN images_layernode node ON node.id = climb.node
-    WHERE node.parent_id IS NOT NULL
+    SELECT climb.image, climb.architecture, node.parent_id, false
+    FROM climb JOIN images_layernode node ON node.id = climb.node WHERE node.parent_id IS NOT NULL
 )
 SELECT DISTINCT ON (climb.image) climb.image, known.id, node.depth, place.elsewhere
 FROM climb JOIN images_layernode node ON node.id = climb.node
 JOIN images_image known ON known.top_layer_id = climb.node AND known.merged_into_id IS NULL AND known.id <> climb.image
+ AND (known.architecture = climb.architecture OR '' IN (known.architecture, climb.architecture))
 LEFT JOIN images_imageconfig mine ON mine.image_id = climb.image
 LEFT JOIN images_imageconfig theirs ON theirs.image_id = known.id
 CROSS JOIN LATERAL (

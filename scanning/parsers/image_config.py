@@ -10,12 +10,14 @@ from governance.findings.report import ConfigFacts
 from scanning.parsers.scalars import time_text
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.zst", ".json")
+INTERMEDIATE = re.compile(r"FROM [0-9a-f]{12}")
 
 
 class Step(msgspec.Struct, gc=False):
     """One entry of `history`."""
 
     created_by: str | None = None
+    comment: str | None = None
     empty_layer: bool | None = None
 
 
@@ -64,6 +66,15 @@ class ImageConfig(msgspec.Struct, gc=False):
             labels=tuple((name, value or "") for name, value in (run.labels or {}).items()),
             steps=tuple((step.created_by or "", bool(step.empty_layer)) for step in self.history or ()),
         )
+
+    @property
+    def is_of_steps(self) -> bool:
+        """Buildah built each instruction on the image of the one before (`--layers`, Podman's way).
+
+        What it then notes as the digest of the base is that of the last such image: in the comment it is named by its
+        ID, a base by its name.
+        """
+        return bool(self.history and INTERMEDIATE.fullmatch(self.history[-1].comment or ""))
 
     @property
     def diff_ids(self) -> tuple[str, ...]:

@@ -1,17 +1,20 @@
-"""The real CNCF registry (Debian's docker-registry) with htpasswd, and pushing to it over HTTP."""
+"""The real CNCF registry (Debian's docker-registry) with htpasswd and notifications, and pushing to it over HTTP."""
 
 from __future__ import annotations
 
 import base64
+import json
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from governance.web.addresses import Allowed
 from governance.web.outbound import Client
+from scanning.registries.values import ACCEPT
 from tests.parts import need
 from tests.registry import Built
 
@@ -21,11 +24,21 @@ CONFIG = """
 version: 0.1
 log: {{level: error}}
 storage:
-  filesystem: {{rootdirectory: {root}/data}}
+  filesystem: {{rootdirectory: {data}}}
   delete: {{enabled: true}}
 http: {{addr: "127.0.0.1:{port}"}}
 auth:
   htpasswd: {{realm: test, path: {root}/htpasswd}}
+"""
+NOTIFICATIONS = """
+notifications:
+  endpoints:
+    - name: portwarden
+      url: {address}
+      headers: {{Authorization: [Bearer {secret}]}}
+      timeout: 3s
+      threshold: 5
+      backoff: 1s
 """
 
 
@@ -46,6 +59,13 @@ class RealRegistry:
         assert answer.status < 300, (method, path, answer.status, said)
         return answer.headers.get("location", "")
 
+    def manifest(self, name: str, reference: str) -> tuple[str, dict[str, Any]]:
+        """(digest, what it says) of a tag or a digest."""
+        url = f"{self.base}/v2/{name}/manifests/{reference}"
+        answer, body = self.client.fetch("GET", url, headers={**BASIC, "Accept": ACCEPT})
+        assert answer.status == 200, (url, answer.status, body)
+        return answer.headers["docker-content-digest"], json.loads(body)
+
     def push(self, name: str, built: Built, *tags: str) -> Built:
         """Blobs, children, the manifest by digest, then its tags."""
         for child in built.children:
@@ -62,18 +82,27 @@ class RealRegistry:
         self.send("DELETE", f"/v2/{name}/manifests/{digest}")
 
 
-@contextmanager
-def running(root: Path) -> Iterator[RealRegistry]:
-    """Start one on a free port."""
-    serve, htpasswd = need("docker-registry", "htpasswd")
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    (root / "config.yml").write_text(CONFIG.format(root=root, port=port))
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def running(
+    root: Path, port: int = 0, data: Path | None = None, notify: tuple[str, str] | None = None
+) -> Iterator[RealRegistry]:
+    """Start one, on a free port unless told; `notify` is (address, bearer secret) of who is told of its events."""
+    serve, htpasswd = need("docker-registry", "htpasswd")
+    port = port or free_port()
+    config = CONFIG.format(root=root, port=port, data=data or root / "data")
+    if notify:
+        config += NOTIFICATIONS.format(address=notify[0], secret=notify[1])
+    (root / f"{port}.yml").write_text(config)
     line = subprocess.run([htpasswd, "-Bbn", USER, PASSWORD], capture_output=True, text=True, check=True).stdout
     (root / "htpasswd").write_text(line)
     quiet = subprocess.DEVNULL
-    process = subprocess.Popen([serve, "serve", str(root / "config.yml")], stdout=quiet, stderr=quiet)
+    process = subprocess.Popen([serve, "serve", str(root / f"{port}.yml")], stdout=quiet, stderr=quiet)
     try:
         until = time.monotonic() + 20
         while time.monotonic() < until:

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from governance.findings.models import Scan
 from governance.findings.state import settle
+from governance.images.claims import Claim, record_claims
 from governance.images.models import BaseEdge, Event, Image, Manifest, Placement, Repository, Tag
 from governance.web.addresses import Allowed
 from scanning import crawl
@@ -155,6 +156,43 @@ def test_bases_that_annotations_and_labels_name_are_claims(place: Place) -> None
         (BaseEdge.Rung.ANNOTATION, "docker.io/library/debian:12"),
         (BaseEdge.Rung.LABEL, "docker.io/library/alpine:3"),
     }
+
+
+def test_a_digest_of_builders_own_last_step_is_no_base(place: Place) -> None:
+    annotations = {f"org.opencontainers.image.base.{word}": "" for word in ("name", "digest")}
+    annotations["org.opencontainers.image.base.digest"] = sha256(b"step")
+    for tag, comment in (("steps", "FROM 884f027100a1"), ("whole", "FROM registry.example/base/os:12")):
+        built = make_built(make_layer(tag=tag), annotations=annotations, comment=comment)
+        place.shelf.push(NAME, built, tag)
+    place.crawl()
+    assert [edge.image.reference.rpartition(":")[2] for edge in BaseEdge.objects.select_related("image")] == ["whole"]
+
+
+def test_what_a_crawl_adds_to_an_image_that_was_reported_before_counts(place: Place) -> None:
+    base, app = make_built(A), make_built(A, B)
+    for tag, built in (("1", app), ("base", base)):
+        deliver(make_report(f"ci.example/x:{tag}", config=built.config, RepoDigests=[f"ci.example/x@{built.digest}"]))
+    settle(1_000)
+    for tag, built in (("1", app), ("base", base)):
+        place.shelf.push(NAME, built, tag)
+    place.crawl()
+    settle(1_000)
+    assert Image.objects.get(config_digest=app.config).base.config_digest == base.config
+
+
+def test_a_tag_on_an_image_that_is_known_already_is_what_others_name(place: Place) -> None:
+    base, app = make_built(A), make_built(A, B)
+    place.shelf.push(NAME, base, "12")
+    place.shelf.push("shop/app", app, "1")
+    place.crawl()
+    row = Image.objects.get(config_digest=app.config)
+    record_claims(row.pk, [Claim(BaseEdge.Rung.DECLARED, f"{place.host}/{NAME}:stable")], timezone.now())
+    settle(1_000)
+    assert not BaseEdge.objects.filter(agreement="confirmed").exists()
+    place.shelf.push(NAME, base, "stable")
+    place.crawl()
+    settle(1_000)
+    assert BaseEdge.objects.get(agreement="confirmed").name == f"{place.host}/{NAME}:stable"
 
 
 def test_what_is_no_image_is_no_image(place: Place) -> None:

@@ -129,6 +129,25 @@ def test_a_base_that_nobody_has_is_shown_by_its_name() -> None:
     assert bases()[app.reference] == (base.reference, Rung.ANNOTATION, False, runtime.reference)
 
 
+def test_a_name_that_moves_makes_what_the_layers_show_no_less_sure() -> None:
+    base = build("os", None)
+    app = build("app", base, claims=[Claim(Rung.ANNOTATION, base.reference, digest_of("another build"), "manifest")])
+    for one in (base, app):
+        one.arrive()
+    assert bases()[app.reference] == (base.reference, Rung.ANNOTATION, True, "")
+
+
+def test_layers_of_another_platform_are_no_base() -> None:
+    amd, arm, app = (build(name, None) for name in ("amd", "arm", "app"))
+    arm.layers, app.layers = amd.layers, (*amd.layers, digest_of("app"))
+    for one, architecture in ((amd, "amd64"), (app, "arm64"), (arm, "arm64")):
+        found = bases().get(app.reference)
+        assert found is None or found[0] is None
+        config = {"architecture": architecture, "os": "linux"}
+        deliver(make_report(one.reference, one.config, DiffIDs=list(one.layers), ImageConfig=config))
+    assert bases()[app.reference][:3] == (arm.reference, Rung.LAYERS, True)
+
+
 def test_an_inherited_label_does_not_hide_the_parent() -> None:
     base = build("os", None)
     runtime = build("runtime", base)
