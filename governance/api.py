@@ -8,6 +8,7 @@ from rest_framework.routers import SimpleRouter
 
 from governance.accounts.api import TokenViewSet
 from governance.approvals.api import ApprovedViewSet, Check, Document
+from governance.approvals.retention_api import PinViewSet, RetentionCheck, RuleViewSet, RunViewSet
 from governance.findings.vex_api import VexViewSet
 from governance.overview.api import ImageViewSet
 from governance.overview.source_api import SourceViewSet
@@ -29,6 +30,9 @@ router.register("sources", SourceViewSet, basename="source")
 router.register("registries", RegistryViewSet, basename="registry")
 router.register("webhooks", WebhookViewSet, basename="webhook")
 router.register("approved", ApprovedViewSet, basename="approved")
+router.register("retention/pins", PinViewSet, basename="retention-pin")
+router.register("retention/rules", RuleViewSet, basename="retention-rule")
+router.register("retention/runs", RunViewSet, basename="retention-run")
 router.register("tokens", TokenViewSet, basename="token")
 
 app_name = "api"
@@ -38,5 +42,6 @@ urlpatterns = [
     path("reports/<int:pk>/", Report.as_view(), name="report-detail"),
     path("approved/check/", Check.as_view(), name="approved-check"),
     path("approved/documents/<str:name>/", Document.as_view(), name="approved-document"),
+    path("retention/check/", RetentionCheck.as_view(), name="retention-check"),
     path("", include(router.urls)),
 ]

@@ -37,6 +37,11 @@ app.conf.beat_schedule = {
     "plan scans": {"task": "scanning.tasks.plan_scans", "schedule": 60.0, "options": {"expires": 60}},
     "scan images where they lie": {"task": "scanning.tasks.scan", "schedule": 30.0, "options": {"expires": 30}},
     "make and verify kept copies": {"task": "scanning.tasks.copy", "schedule": 30.0, "options": {"expires": 30}},
+    "list and delete what retention asks for": {
+        "task": "scanning.tasks.retain",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
     "look after the feeds": {"task": "scanning.tasks.feeds", "schedule": 60.0, "options": {"expires": 60}},
     "prune bodies": {"task": "scanning.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
     "listen for who sends": {"task": "scanning.tasks.listen", "schedule": 60.0, "options": {"expires": 60}},

@@ -28,7 +28,7 @@ from scanning.registries import ADAPTERS, RegistryError, Target, find
 # What is entered; all else of a connection follows from it or is kept by the crawl.
 SETTINGS = (
     *("kind", "base_url", "api_url", "token_server", "namespace", "username", "ca", "is_insecure"),
-    *("repositories", "tags", "team", "every_minutes", "is_enabled"),
+    *("repositories", "tags", "team", "every_minutes", "is_enabled", "may_delete"),
 )
 # The credentials are for these: whoever changes one enters them again.
 PLACES = ("base_url", "api_url", "token_server", "kind")
@@ -191,6 +191,7 @@ def checked(said: dict[str, Any]) -> dict[str, Any]:
         "every_minutes": 60,
         "is_enabled": True,
         "is_insecure": False,
+        "may_delete": False,
         **said,
     }
     problems: dict[str, str] = {}

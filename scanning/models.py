@@ -228,6 +228,8 @@ class Connection(models.Model):
     team = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True, related_name="+")
     every_minutes = models.PositiveIntegerField(default=60)
     is_enabled = models.BooleanField(default=True)
+    # What retention lists may be deleted there, once a person says so; the account needs the right to.
+    may_delete = models.BooleanField(default=False, db_default=False)
 
     next_at = models.DateTimeField(db_default=Now())
     lease_owner = models.UUIDField(null=True)

@@ -48,7 +48,7 @@ class RegistrySerializer(serializers.ModelSerializer[Connection]):
         fields = [
             *("id", "host", "kind", "base_url", "api_url", "token_server", "namespace", "username", "password"),
             *("password_set", "ca", "is_insecure", "repositories", "tags", "team", "every_minutes", "is_enabled"),
-            *("state", "error", "listed_at", "is_whole", "next_at", "paused_until"),
+            *("may_delete", "state", "error", "listed_at", "is_whole", "next_at", "paused_until"),
             *("repositories_known", "tags_known", "tags_unread"),
         ]
         read_only_fields = ["id", "error", "listed_at", "is_whole", "next_at", "paused_until"]

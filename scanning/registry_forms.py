@@ -77,6 +77,11 @@ class ConnectionForm(HouseForm):
         label="Crawl it",
         widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
     )
+    may_delete = forms.BooleanField(
+        required=False,
+        label="Allow deletion: what a dry run of retention lists, once an administrator says so",
+        widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
+    )
 
     def said(self) -> dict[str, Any]:
         """The settings without the password."""

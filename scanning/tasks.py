@@ -9,7 +9,7 @@ from governance.findings import enrichment, life, split, state, weigh
 from governance.findings.osv import rematch as osv_rematch
 from scanning import copies as copying
 from scanning import crawl as crawling
-from scanning import deliveries, hearing, looks, pool, refresh, scan_plan, scans
+from scanning import deliveries, hearing, looks, pool, refresh, retention, scan_plan, scans
 from scanning.hints import hint
 from scanning.slots import take_slot
 
@@ -99,3 +99,9 @@ def copy() -> None:
     """Make, verify or restore one kept copy, and ring again for the next."""
     if copying.work():
         hint("copy")
+
+
+@shared_task(ignore_result=True)
+def retain() -> None:
+    """Dry runs that wait to be listed, and deletion that was allowed."""
+    retention.work()

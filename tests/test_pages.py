@@ -16,6 +16,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from governance.accounts.models import Team, Token, User
 from governance.approvals.life import request_base
+from governance.approvals.retention import ask_run, pin, save_rule
 from governance.findings.models import Advisory, Source
 from governance.findings.models_vex import VexStatement
 from governance.images.models import Image
@@ -172,6 +173,23 @@ ROWS: dict[str, list[Row]] = {
     "approved:base_comment": [
         Row(page(viewer=302, stranger=404, auditor=403, admin=302), "post", "base request", {"comment": "Why?"}),
     ],
+    "approved:retention": [Row(page())],
+    "approved:pin_new": [
+        Row(page(viewer=403, stranger=403, auditor=403, admin=302), "post", data={"digest": "0" * 64, "reason": "x"}),
+    ],
+    "approved:pin_remove": [Row(page(viewer=404, stranger=404, auditor=403, admin=302), "post", "pin")],
+    "approved:rule_new": [
+        Row(page(auditor=403, **NOT_PEOPLE)),
+        Row(page(auditor=403, admin=422, **NOT_PEOPLE), "post", data={"name": "old"}),
+    ],
+    "approved:rule_edit": [Row(page(auditor=403, **NOT_PEOPLE), named="rule")],
+    "approved:rule_remove": [Row(CHANGES_PEOPLE, "post", "rule")],
+    "approved:run_new": [Row(CHANGES_PEOPLE, "post")],
+    "approved:run_detail": [Row(page(**NOT_PEOPLE), named="retention run")],
+    "approved:run_start": [
+        Row(page(auditor=403, admin=422, **NOT_PEOPLE), "post", "retention run", {"images": "7"}),
+    ],
+    "approved:run_stop": [Row(CHANGES_PEOPLE, "post", "retention run")],
     "registries:registry_list": [Row(page(**NOT_PEOPLE))],
     "registries:registry_new": [
         Row(page(auditor=403, **NOT_PEOPLE)),
@@ -309,6 +327,46 @@ ROWS: dict[str, list[Row]] = {
         ),
     ],
     "api:approved-document": [Row(api(READERS), named="document")],
+    "api:retention-check": [
+        # Without a digest: who may ask gets as far as 400.
+        Row(api((), viewer=400, stranger=400, admin=400, auditor=400) | dict.fromkeys(READERS, 400)),
+        Row(api(READERS), "post", data={"digests": ["alpine:3"]}),  # type: ignore[dict-item]
+    ],
+    "api:retention-pin-list": [
+        Row(api(READERS)),
+        Row(
+            api((), viewer=403, stranger=403, auditor=403, admin=201) | {"admin token": 201},
+            "post",
+            data={"digest": "0" * 64, "reason": "x"},
+        ),
+    ],
+    "api:retention-pin-detail": [Row(CHANGES_REGISTRY | {"admin": 204, "admin token": 204}, "delete", "pin")],
+    "api:retention-rule-list": [
+        Row(api(READERS)),
+        Row(
+            api((), viewer=403, stranger=403, auditor=403, admin=201) | {"admin token": 201},
+            "post",
+            data={"name": "old", "repositories": "*"},
+        ),
+    ],
+    "api:retention-rule-detail": [
+        Row(SEES_ALL, named="rule"),
+        Row(CHANGES_REGISTRY | {"admin": 204, "admin token": 204}, "delete", "rule"),
+        Row(CHANGES_REGISTRY | {"admin": 200, "admin token": 200}, "patch", "rule", {"days": "9"}),
+    ],
+    "api:retention-run-list": [
+        Row(api(READERS)),
+        # Without a rule there is nothing to ask for.
+        Row(api((), viewer=403, stranger=403, auditor=403, admin=400) | {"admin token": 400}, "post"),
+    ],
+    "api:retention-run-detail": [Row(SEES_ALL, named="retention run")],
+    "api:retention-run-items": [Row(SEES_ALL, named="retention run")],
+    "api:retention-run-start": [
+        Row(CHANGES_REGISTRY | {"admin": 400, "admin token": 400}, "post", "retention run", {"images": "7"}),
+    ],
+    "api:retention-run-stop": [
+        Row(CHANGES_REGISTRY | {"admin": 200, "admin token": 200}, "post", "retention run"),
+    ],
     "api:registry-list": [
         Row(api(READERS)),
         Row(
@@ -384,9 +442,19 @@ def arguments(named: str, team: Team) -> list[object]:
     """A thing of team shop."""
     if named in WORDS:
         return [WORDS[named]]
+    if named in ("pin", "rule", "retention run"):
+        return [of_retention(named)]
     if named == "base request":
         return [request_base(None, "alpine:3.22", team=team, reason="needed").pk]
     return of_team(named, team)
+
+
+def of_retention(named: str) -> int:
+    """What retention knows: a pin, a rule, a run that was asked for by it."""
+    if named == "pin":
+        return pin(None, "0" * 64, "kept").pk
+    rule = save_rule(None, None, {"name": "some", "repositories": "*"})
+    return rule.pk if named == "rule" else ask_run(None).pk
 
 
 def of_team(named: str, team: Team) -> list[object]:

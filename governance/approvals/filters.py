@@ -8,7 +8,8 @@ from django.utils import timezone
 from django_filters.filterset import FilterSet
 
 from governance.accounts.picker import team_ids
-from governance.approvals.models import ApprovedBase
+from governance.approvals.guard import KINDS
+from governance.approvals.models import ApprovedBase, RetentionItem
 from governance.images.reference import parse_reference
 from governance.web.widgets import select
 
@@ -76,3 +77,20 @@ class RequestFilterSet(FilterSet):
     def by_team(self, rows: QuerySet[ApprovedBase], _: str, value: str) -> QuerySet[ApprovedBase]:
         """Asked for by the team."""
         return rows.filter(asked_by__in=team_ids(self.request, value))
+
+
+class ItemFilterSet(FilterSet):
+    """What a run's list can be narrowed by."""
+
+    q = filters.CharFilter(method="by_text", label="Search", max_length=200)
+    state = filters.ChoiceFilter(choices=RetentionItem.State.choices, label="State", empty_label="All", widget=select())
+    hold = filters.ChoiceFilter(
+        choices=[(kind, words.capitalize()) for kind, words in KINDS.items()],
+        label="Held because",
+        empty_label="Whatever holds it",
+        widget=select(),
+    )
+
+    def by_text(self, rows: QuerySet[RetentionItem], _: str, value: str) -> QuerySet[RetentionItem]:
+        """A part of the repository's name."""
+        return rows.filter(repository__name__icontains=value.strip().replace("\x00", ""))

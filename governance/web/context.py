@@ -42,6 +42,8 @@ PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 # Pages whose name does not tell where they are.
 ELSEWHERE = {
     "approved:request_list": "approved:base",
+    **dict.fromkeys(("approved:retention", "approved:rule_new", "approved:rule_edit"), "approved:base"),
+    "approved:run_detail": "approved:base",
     "images:repository_detail": "images:image",
     "bases:unknown": "bases:base",
     "bases:compare": "bases:base",

@@ -35,6 +35,7 @@ MANIFEST, PAGE = 4 * 2**20, 8 * 2**20
 ROWS = 1_000
 LONGEST_PAUSE = 3_600.0
 WHY: dict[str, Why] = {"refused": "refused", "large": "garbled", "garbled": "garbled"}
+DELETED = (200, 202, 204)
 STATUS: dict[int, Why] = {400: "unsupported", 403: "denied", 404: "missing", 405: "unsupported", 429: "limited"}
 
 
@@ -156,6 +157,11 @@ class Registry:
                 return ()
             raise
         return document.children
+
+    def delete(self, name: str, digest: str) -> None:
+        """Delete a manifest by digest and every tag that names it. `unsupported` where deletion is switched off."""
+        path = f"/v2/{repository(name)}/manifests/{tag_or_digest(digest)}"
+        self.send("DELETE", path, f"repository:{name}:delete", good=DELETED)
 
     def _referrers(self, path: str, name: str) -> tuple[Descriptor, ...]:
         found: list[Descriptor] = []

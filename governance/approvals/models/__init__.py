@@ -1,7 +1,8 @@
-"""The approved list, what became of its bases upstream, and our own copies of them."""
+"""The approved list, what became of its bases upstream, our own copies of them, and what may be deleted."""
 
 from governance.approvals.models.base import SEVERITIES, ApprovalStep, ApprovedBase, ApprovedBaseQuerySet
 from governance.approvals.models.copies import CopyPlace, KeptCopy, KeptCopyQuerySet
+from governance.approvals.models.retention import RetentionItem, RetentionPin, RetentionRule, RetentionRun
 from governance.approvals.models.upstream import UpstreamAlarm, Watch, WatchQuerySet
 
 __all__ = [
@@ -12,6 +13,10 @@ __all__ = [
     "CopyPlace",
     "KeptCopy",
     "KeptCopyQuerySet",
+    "RetentionItem",
+    "RetentionPin",
+    "RetentionRule",
+    "RetentionRun",
     "UpstreamAlarm",
     "Watch",
     "WatchQuerySet",
