@@ -15,6 +15,7 @@ from governance.overview.source_api import SourceViewSet
 from governance.overview.vulnerability_api import RunningVulnerabilities
 from governance.runtime.api import BenchmarkViewSet
 from governance.runtime.workload_api import AgentViewSet, WorkloadViewSet
+from scanning.agents import Snapshots
 from scanning.api import Report, Reports
 from scanning.registry_api import RegistryViewSet
 from scanning.webhook_api import WebhookViewSet
@@ -40,6 +41,7 @@ urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("reports/", Reports.as_view(), name="report-list"),
     path("reports/<int:pk>/", Report.as_view(), name="report-detail"),
+    path("agents/snapshot/", Snapshots.as_view(), name="agent-snapshot"),
     path("approved/check/", Check.as_view(), name="approved-check"),
     path("approved/documents/<str:name>/", Document.as_view(), name="approved-document"),
     path("retention/check/", RetentionCheck.as_view(), name="retention-check"),

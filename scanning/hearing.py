@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +12,10 @@ from django.utils import timezone
 
 from governance.findings.models import Source
 from governance.findings.sources import DEMO, GAP, Heard, Sender, hear, introduce, judge
+from governance.runtime.counts import judge_agents
 from scanning.models import Delivery, Listening
+
+LOG = logging.getLogger(__name__)
 
 # Deliveries at a time; after a long time without listening it takes several turns.
 MOST = 100_000
@@ -63,7 +67,17 @@ def listen() -> int:
     for pk, heard in came.items():
         hear(sources[pk], heard)
     Source.objects.bulk_update([sources[pk] for pk in came], HEARD)
+    if span.known_until:
+        fall_silent(span.known_until, row.since)
     return judge(sources.values(), came, span.known_until, row.since) if span.known_until else 0
+
+
+def fall_silent(known_until: datetime, since: datetime) -> None:
+    """Agents that are not heard any more: what they told of is unknown from now on."""
+    for agent in judge_agents(known_until, since):
+        LOG.warning(
+            "agent %s of %s is silent since %s", agent, agent.cluster, agent.last_heard.isoformat("T", "seconds")
+        )
 
 
 def span_after(after: int, now: datetime) -> Span:

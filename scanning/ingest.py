@@ -19,6 +19,8 @@ from governance.findings.vex import record_statements
 from governance.images.clean import clean_scan_time, clean_text
 from governance.images.names import NotYours
 from governance.runtime.benchmarks import reasons_of_benchmarks, record_benchmarks
+from governance.runtime.counts import settle_running
+from scanning.agents import AGENT, tell
 from scanning.deliveries import (
     ATTEMPTS,
     EVENT,
@@ -86,6 +88,7 @@ def follow_up(held: Claim, waiting: list[int]) -> None:
     try:
         match_images(waiting)
         settle()
+        settle_running()
     except Error as error:
         LOG.warning("after delivery %s: %s, left to the periodic task", held.id, type(error).__name__)
 
@@ -138,6 +141,9 @@ def ingest(held: Claim) -> tuple[bool, list[int]]:
         # Nothing that an event says is believed.
         hear(held)
         return False, []
+    if held.delivery.source.startswith(AGENT):
+        tell(held)
+        return True, []
     report = read(held)
     arrival = arrival_of(held)
     reach("process.after_parse", arrival.reference)

@@ -7,6 +7,7 @@ from django.conf import settings
 
 from governance.findings import enrichment, life, split, state, weigh
 from governance.findings.osv import rematch as osv_rematch
+from governance.runtime.counts import settle_running
 from scanning import copies as copying
 from scanning import crawl as crawling
 from scanning import deliveries, hearing, looks, pool, refresh, retention, scan_plan, scans
@@ -51,6 +52,7 @@ def settle() -> None:
     state.settle(most=1_000)
     weigh.settle_weights()
     enrichment.look_again()
+    settle_running()
 
 
 @shared_task(ignore_result=True)

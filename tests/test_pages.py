@@ -266,6 +266,13 @@ ROWS: dict[str, list[Row]] = {
     "api:image-workloads": [Row(OWN_API, named="image")],
     "api:workload-list": [Row(api(READERS))],
     "api:agent-list": [Row(api(READERS))],
+    # An empty body: who may send gets as far as 400. People must not send from a browser.
+    "api:agent-snapshot": [
+        Row(
+            api((), anonymous=401) | dict.fromkeys(PEOPLE[1:], 403) | dict.fromkeys(("agent", "admin token"), 400),
+            "post",
+        ),
+    ],
     "api:benchmark-list": [Row(api(READERS))],
     "api:benchmark-detail": [Row(OWN_API, named="run")],
     "api:benchmark-results": [Row(OWN_API, named="run")],

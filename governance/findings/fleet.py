@@ -151,7 +151,8 @@ def seen_findings(images: QuerySet[Image], ids: Sequence[int]) -> set[int]:
 def current_scanners(images: Iterable[Image]) -> dict[int, dict[str, str]]:
     """{image: {stage: "grype, trivy"}} of a page's images, in one query."""
     found: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    scans = Scan.objects.filter(image__in=[image.pk for image in images], is_current=True).order_by("scanner")
+    looks = Scan.objects.looks().filter(image__in=[image.pk for image in images], is_current=True)
+    scans = looks.order_by("scanner")
     for image, stage, scanner in scans.values_list("image", "stage", "scanner"):
         found[image][stage].append(scanner)
     return {image: {stage: ", ".join(names) for stage, names in stages.items()} for image, stages in found.items()}

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from governance.findings.adopt import readopt
 from governance.findings.describe import describe, system_of, told_by
-from governance.findings.models import OSV, Scan
+from governance.findings.models import AGENT, OSV, Scan
 from governance.findings.record_checks import store_checks
 from governance.findings.regroup import is_shared, loose_facts, regroup
 from governance.findings.report import ImageFacts, ImageScan, Kind, Outcome, ScanReport
@@ -183,7 +183,7 @@ def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival)
     same = before.is_same(row) and not moved and not found.is_open
     first = before.current is None and not moved
     pk, source = _insert_same(row) if same else _insert(row, current=first)
-    if source is None:
+    if source is None and scanner != AGENT:
         sender = Sender(arrival.sender, arrival.token, arrival.is_demo)
         Scan.objects.filter(pk=pk).update(source=introduce(sender, scanner, arrival.stage))
     waits = False
@@ -201,9 +201,9 @@ def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival)
 
 
 def scanner_of(report: ScanReport) -> str:
-    """The scanner's name. Nobody speaks in the name of our own matching."""
+    """The scanner's name. Nobody speaks in the name of our own matching, or of agents."""
     name = clean_text(report.scanner, 40)
-    return f"{name} (report)" if name == OSV else name
+    return f"{name} (report)" if name == OSV or (name == AGENT and report.format != AGENT) else name
 
 
 def _settled(scan: int, found: Resolved, facts: Facts) -> tuple[int, bool]:

@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from governance.findings.models import OSV, Remerge, Scan
+from governance.findings.models import AGENT, OSV, Remerge, Scan
 from governance.findings.sets import RANK, recount_groups
 from governance.findings.split import settle_splits
 from governance.findings.systems import sum_up
@@ -107,6 +107,9 @@ UNION SELECT id FROM images_image WHERE base_id = ANY(%s) AND merged_into_id IS 
 ON CONFLICT DO NOTHING
 """
 
+# Who runs an image may be another's after this (`governance.runtime.counts`).
+RUNNING = "INSERT INTO images_runningwork (image_id) SELECT unnest(%s::bigint[]) ON CONFLICT DO NOTHING"
+
 
 class Unions:
     """Sets merged before, by what each scanner said: many images share theirs. They hold while no alias is learned."""
@@ -154,6 +157,8 @@ def refresh(images: Iterable[int], *, rematch: bool = True, unions: Unions | Non
             waiting |= cursor.fetchone() == (True,)
         # What the image has of its base, and what is built on it has of the image, follows (`split.settle_splits`).
         cursor.execute(RESPLIT, [ids, ids])
+        if seen := [image for image in ids if any(row[0] == AGENT for row in rows[image])]:
+            cursor.execute(RUNNING, [seen])
     weigh(ids)
     return waiting
 
@@ -168,8 +173,8 @@ def _summary(image: int, scans: list[tuple], unions: Unions) -> dict[str, Any]: 
     testimonies: list[Testimony] = []
     packages: list[tuple[bool, datetime, int]] = []
     for scanner, stage, outcome, at, finding_set, package_set, inventory, is_current, age, _ in scans:
-        if scanner != OSV:
-            # Matching looks at a package list, not at the image.
+        if scanner not in (OSV, AGENT):
+            # Matching looks at a package list, not at the image; agents do not look into it.
             last[stage] = max(at, last.get(stage, at))
         if age == 1 and outcome == Scan.Outcome.FAILED:
             failed.add(stage)

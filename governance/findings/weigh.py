@@ -75,14 +75,14 @@ UPDATE findings_findingset target SET exploited = now.exploited, epss = now.epss
 ) now
 WHERE target.id = now.id AND (target.exploited, target.epss) IS DISTINCT FROM (now.exploited, now.epss)
 """
-# Who runs it is not known here yet; as whom it runs is known of an image whose configuration is.
-UNKNOWN = "NULL::boolean"
+# Whether it runs only agents tell; as whom it runs is known of an image whose configuration is.
+RUNNING = "(shown.running > 0)"
 ROOT = "CASE WHEN config.image_id IS NOT NULL THEN facts.is_root END"
 INHERITED = (
     "(100 - 100 * (own.critical + own.high + own.medium + own.low + own.unknown)"
     " / nullif(s.critical + s.high + s.medium + s.low + s.unknown, 0))"
 )
-RISK = SQL.format(running=UNKNOWN, root=ROOT, inherited=INHERITED)
+RISK = SQL.format(running=RUNNING, root=ROOT, inherited=INHERITED)
 # Whatever it was that changed, it may change verdicts.
 IMAGES = f"""
 WITH judged AS (INSERT INTO images_verdictwork (image) SELECT unnest(%(images)s::bigint[]))
@@ -110,7 +110,8 @@ def facts_of(image: Image) -> Facts:
     counters = {name: getattr(image, name) for name in (*SEVERITIES, "fixable", "exploited")}
     config = getattr(image, "config", None)
     root = None if config is None else bool({"root", "root-implicit"} & set(image.traits))
-    return Facts(**counters, epss=image.epss, root=root, inherited=inherited)
+    runs = None if image.running is None else image.running > 0
+    return Facts(**counters, epss=image.epss, running=runs, root=root, inherited=inherited)
 
 
 def weigh(images: Sequence[int]) -> None:

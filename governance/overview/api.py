@@ -290,7 +290,7 @@ class ImageViewSet(LineageActions, mixins.ListModelMixin, GenericViewSet[Image])
     @action(detail=True, keyset=("-scanned_at", "-id"), filterset_class=None)
     def scans(self, request: Request, pk: str) -> Response:
         """Every scan, newest first."""
-        return self.paged(Scan.objects.filter(image=self.find(pk)), ScanSerializer)
+        return self.paged(Scan.objects.looks().filter(image=self.find(pk)), ScanSerializer)
 
     @extend_schema(responses={200: {"type": "array", "items": {"type": "object"}}}, filters=False)
     @action(detail=True, pagination_class=None, filterset_class=None)

@@ -135,7 +135,7 @@ class ImagePage(LineageTabs):
 
     def tab_scans(self, image: Image) -> dict[str, Any]:
         """Every scan, newest first."""
-        scans = Scan.objects.filter(image=image).select_related("finding_set").defer("finding_set__findings")
+        scans = Scan.objects.looks().filter(image=image).select_related("finding_set").defer("finding_set__findings")
         page = paginate(scans, ("-scanned_at", "-id"), SIZE, self.request.GET.get("cursor", ""))
         top = longest(scan.finding_set for scan in page.rows)
         return {"page": page, "total": scans.count(), "exact": True, "top": top}

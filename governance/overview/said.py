@@ -47,7 +47,7 @@ class Said:
 
 def current_scans(image: Image) -> list[Scan]:
     """Of each scanner and stage the scan that speaks for it now, by scanner."""
-    return list(Scan.objects.filter(image=image, is_current=True).order_by("scanner", "stage"))
+    return list(Scan.objects.looks().filter(image=image, is_current=True).order_by("scanner", "stage"))
 
 
 def testimonies(scans: Iterable[Scan]) -> list[Testimony]:

@@ -30,7 +30,7 @@ class Entry:
 def timeline_of(image: Image) -> list[Entry]:
     """The newest entries first, at most 200."""
     entries = [Entry(image.built_at, "built", "Built")] if image.built_at else []
-    scans = Scan.objects.filter(image=image).select_related("finding_set").order_by("-scanned_at")[:MOST]
+    scans = Scan.objects.looks().filter(image=image).select_related("finding_set").order_by("-scanned_at")[:MOST]
     entries += [Entry(scan.scanned_at, "scan", scan_text(scan), scan.stage, scan.delivery) for scan in scans]
     tags = Tag.objects.filter(image=image).select_related("repository__registry").order_by("-since")[:MOST]
     entries += [Entry(tag.since, "tag", f"{tag.repository}:{tag.name} points here") for tag in tags]

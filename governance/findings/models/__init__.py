@@ -7,10 +7,11 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 from governance.findings import models_vex  # noqa: F401 (Django looks for models here)
-from governance.findings.models.scan import OSV, CheckResult, Remerge, Scan, Silence, Source
+from governance.findings.models.scan import AGENT, OSV, CheckResult, Remerge, Scan, Silence, Source
 from governance.findings.osv import models as osv_models  # noqa: F401 (and here)
 
 __all__ = [
+    "AGENT",
     "OSV",
     "Advisory",
     "Alias",

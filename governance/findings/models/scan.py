@@ -81,6 +81,17 @@ class Silence(models.Model):
 
 # The witness that matches package lists with advisories (`osv.rematch`); no report speaks in its name.
 OSV = "osv"
+# What runtimes say of an image's identity is kept as a scan that looked at nothing (`governance.runtime.sightings`):
+# it takes part in finding out which image is meant, and in nothing else. No report speaks in its name either.
+AGENT = "portwarden-agent"
+
+
+class ScanQuerySet(models.QuerySet["Scan"]):
+    """Scans by what they are."""
+
+    def looks(self) -> ScanQuerySet:
+        """Those of scanners: without what agents saw running."""
+        return self.exclude(scanner=AGENT)
 
 
 class Scan(models.Model):
@@ -132,6 +143,8 @@ class Scan(models.Model):
     # Who sent it; null for scans of before sources were known.
     source = models.ForeignKey(Source, models.SET_NULL, null=True, related_name="scans", db_index=False)
     is_current = models.BooleanField(default=False)
+
+    objects = ScanQuerySet.as_manager()
 
     class Meta:
         indexes = [

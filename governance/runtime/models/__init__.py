@@ -2,6 +2,6 @@
 
 from governance.runtime.models.benchmarks import BenchmarkResult, BenchmarkRun
 from governance.runtime.models.places import Agent, Cluster
-from governance.runtime.models.workloads import Running, Workload
+from governance.runtime.models.workloads import Running, Sighting, Workload
 
-__all__ = ["Agent", "BenchmarkResult", "BenchmarkRun", "Cluster", "Running", "Workload"]
+__all__ = ["Agent", "BenchmarkResult", "BenchmarkRun", "Cluster", "Running", "Sighting", "Workload"]

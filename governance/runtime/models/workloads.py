@@ -66,6 +66,14 @@ class Workload(models.Model):
 OWNER_LABELS = ("portwarden.dev/owner", "owner", "team", "app.kubernetes.io/part-of")
 
 
+class Sighting(models.Model):
+    """One thing that runtimes say of an image's identity, told to `findings` once, however many say it."""
+
+    # SHA-256, cut to 16 bytes, of what is said.
+    key = models.BinaryField(max_length=16, unique=True)
+    scan = models.ForeignKey(Scan, models.CASCADE, related_name="+")
+
+
 class RunningQuerySet(models.QuerySet["Running"]):
     """Stretches in which a workload ran an image, by who may see them."""
 
@@ -106,8 +114,8 @@ class Running(models.Model):
     agent = models.ForeignKey(Agent, models.CASCADE, related_name="running")
     # Null until anything is known of the image but a name that leads nowhere.
     image = models.ForeignKey(Image, models.SET_NULL, null=True, related_name="workloads")
-    # What the agent said of the image's identity, as `findings` keeps it: the image follows where that goes.
-    sighting = models.ForeignKey(Scan, models.SET_NULL, null=True, related_name="+")
+    # What the agent said of the image's identity: the image follows where that goes.
+    sighting = models.ForeignKey(Sighting, models.SET_NULL, null=True, related_name="+")
     # Of all that makes it this stretch and no other, SHA-256 cut to 16 bytes.
     key = models.BinaryField(max_length=16)
 
