@@ -42,6 +42,12 @@ app.conf.beat_schedule = {
         "schedule": 15.0,
         "options": {"expires": 15},
     },
+    "plan what is watched upstream": {
+        "task": "scanning.tasks.plan_watches",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "watch upstream": {"task": "scanning.tasks.watch", "schedule": 30.0, "options": {"expires": 30}},
     "look after the feeds": {"task": "scanning.tasks.feeds", "schedule": 60.0, "options": {"expires": 60}},
     "prune bodies": {"task": "scanning.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
     "listen for who sends": {"task": "scanning.tasks.listen", "schedule": 60.0, "options": {"expires": 60}},

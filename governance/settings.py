@@ -193,6 +193,8 @@ APPROVAL_NEEDS_TWO = env_bool("APPROVAL_NEEDS_TWO", False)
 APPROVAL_UNLISTED = os.environ.get("APPROVAL_UNLISTED", "unknown")
 if APPROVAL_UNLISTED not in ("unknown", "warn", "deny"):
     raise ImproperlyConfigured("APPROVAL_UNLISTED must be unknown, warn or deny")
+# Minutes between two looks at each base where it comes from.
+UPSTREAM_MINUTES = env_int("UPSTREAM_MINUTES", 60, 5)
 # Hosts beside the public internet that Portwarden may call itself: host, host:port or network, comma separated.
 try:
     OUTBOUND_ALLOWED_HOSTS = Allowed.of(env_list("OUTBOUND_ALLOWED_HOSTS", ""))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from celery import shared_task
 from django.conf import settings
 
+from governance.approvals import watch_plan
 from governance.findings import enrichment, life, split, state, weigh
 from governance.findings.osv import rematch as osv_rematch
 from governance.runtime.counts import settle_running
 from scanning import copies as copying
 from scanning import crawl as crawling
 from scanning import deliveries, hearing, looks, pool, refresh, retention, scan_plan, scans
+from scanning import upstream as watching
 from scanning.hints import hint
 from scanning.slots import take_slot
 
@@ -107,3 +109,17 @@ def copy() -> None:
 def retain() -> None:
     """Dry runs that wait to be listed, and deletion that was allowed."""
     retention.work()
+
+
+@shared_task(ignore_result=True)
+def plan_watches() -> None:
+    """What is to be watched upstream."""
+    if take_slot("plan watches", 300):
+        watch_plan.plan()
+
+
+@shared_task(ignore_result=True)
+def watch() -> None:
+    """Look at bases where they come from."""
+    if watching.work():
+        hint("watch")

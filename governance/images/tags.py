@@ -96,6 +96,9 @@ SEEN_HOURLY = SEEN_AGAIN.format(
 )
 
 
+EXTEND_HOURLY = f"UPDATE images_tag SET {SEEN_HOURLY} WHERE id = ANY(%(tags)s::bigint[]) AND last_seen < %(at)s"  # noqa: S608
+
+
 def tags_of(image: int) -> list[Reference]:
     """All tags that ever pointed to the image."""
     rows = Tag.objects.filter(image=image).values_list("repository__registry__host", "repository__name", "name")
@@ -107,6 +110,13 @@ def extend(tags: Sequence[int], at: datetime) -> None:
     if tags:
         with connection.cursor() as cursor:
             cursor.execute(EXTEND, {"tags": list(tags), "at": at})
+
+
+def extend_hourly(tags: Sequence[int], at: datetime) -> None:
+    """The same of stretches that are looked at by the hour."""
+    if tags:
+        with connection.cursor() as cursor:
+            cursor.execute(EXTEND_HOURLY, {"tags": list(tags), "at": at})
 
 
 def observe_tag(seen: Sighting) -> None:

@@ -8,10 +8,11 @@ from urllib.parse import quote
 
 import msgspec
 
+from governance.images.clean import clean_text
 from governance.web.outbound import Client
 from scanning.registries.oci import Listing, Registry
 from scanning.registries.product import ask, collect, namespace
-from scanning.registries.values import Target
+from scanning.registries.values import RegistryError, Target
 
 NAME = "dockerhub"
 TITLE = "Docker Hub"
@@ -65,3 +66,25 @@ def repositories(registry: Registry) -> Listing:
         return [f"{row.namespace or space}/{row.name}" for row in rows.results], rows.next
 
     return collect(f"{api}/v2/repositories/{quote(space, safe='')}/?page_size=100", page)
+
+
+class About(msgspec.Struct):
+    """What a repository's page says."""
+
+    description: str | None = None
+
+
+def deprecation(registry: Registry, name: str) -> str | None:
+    """What Docker Hub says where a repository is deprecated, "" where it is not; None elsewhere, or without an answer.
+
+    Official images that are are described so: "DEPRECATED; The official build of …".
+    """
+    if registry.target.kind != NAME:
+        return None
+    api = (registry.target.api_url or API).rstrip("/")
+    try:
+        found, _ = ask(registry, f"{api}/v2/repositories/{quote(name)}/", About, {})
+    except RegistryError:
+        return None
+    text = (found.description or "").strip()
+    return clean_text(text, 300) if text.upper().startswith("DEPRECATED") else ""

@@ -36,7 +36,7 @@ class Watch(models.Model):
         VANISHED = "vanished", "Vanished"
         UNKNOWN = "unknown", "Unknown"
 
-    # host/repository, and either the tag or the digest (the other is empty).
+    # host/repository, and either the tag or the digest; neither means the repository, whose tags are listed.
     name = models.CharField(max_length=255)
     tag = models.CharField(max_length=128, blank=True)
     digest = models.CharField(max_length=140, blank=True)
@@ -66,7 +66,7 @@ class Watch(models.Model):
         indexes = [models.Index(fields=["next_at"], name="watch_due")]
 
     def __str__(self) -> str:
-        return f"{self.name}@{self.digest}" if self.digest else f"{self.name}:{self.tag}"
+        return f"{self.name}@{self.digest}" if self.digest else f"{self.name}:{self.tag}" if self.tag else self.name
 
 
 class UpstreamAlarm(models.Model):
@@ -86,6 +86,10 @@ class UpstreamAlarm(models.Model):
     text = models.CharField(max_length=500)
     before = models.CharField(max_length=140, blank=True)
     now = models.CharField(max_length=140, blank=True)
+    # Who is affected, as of the last look: images that are built on it at any depth, of these running, and their teams.
+    images = models.IntegerField(default=0)
+    running = models.IntegerField(default=0)
+    teams = ArrayField(models.BigIntegerField(), default=list)
     raised_at = models.DateTimeField(db_default=Now())
     # Over by itself, or closed by somebody who said why.
     ended_at = models.DateTimeField(null=True)
