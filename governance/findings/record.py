@@ -115,8 +115,9 @@ def reasons_of(report: ScanReport, arrival: Arrival) -> list[str]:
     nameless = len(report.images) - len(identified(report, arrival))
     if nameless or not (report.images or report.benchmarks or report.statements):
         # Not quarantined: a scan of a source tree is a valid document, it only says nothing about an image.
-        count = f"{nameless} of its scans" if nameless < len(report.images) else "the report"
-        reasons.append(f"{count} names no image: send it with ?image=REFERENCE to record it on that image")
+        whole = nameless == len(report.images)
+        said = "the report names" if whole else f"{nameless} of its scans {'names' if nameless == 1 else 'name'}"
+        reasons.append(f"{said} no image: send it with ?image=REFERENCE to record it on that image")
     return reasons
 
 

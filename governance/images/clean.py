@@ -15,6 +15,8 @@ OLDEST = datetime(2010, 1, 1, tzinfo=UTC)
 FRACTION = re.compile(r"(\.\d{6})\d+")
 ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "x64": "amd64", "aarch64": "arm64", "i386": "386", "i686": "386"}
 HEX = re.compile(r"[0-9a-f]{64}")
+# What tools write where they know none: zeros, and the SHA-256 of nothing at all.
+NONE = {f"sha256:{'0' * 64}", "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}
 
 
 def clean_text(value: str, limit: int) -> str:
@@ -25,7 +27,7 @@ def clean_text(value: str, limit: int) -> str:
 
 
 def clean_digest(value: str) -> str:
-    """Return `algorithm:hex` in lower case, or "" for anything that is no digest. A bare 64-hex string is sha256."""
+    """Return `algorithm:hex` in lower case, "" for what is no digest or stands for none. A bare 64-hex is sha256."""
     word = value.strip().lower()
     if HEX.fullmatch(word):
         word = f"sha256:{word}"
@@ -33,7 +35,7 @@ def clean_digest(value: str) -> str:
         pack_digest(word)
     except ValueError:
         return ""
-    return word
+    return "" if word in NONE else word
 
 
 def clean_architecture(value: str) -> str:
