@@ -13,6 +13,7 @@ from governance.findings.vex_api import VexViewSet
 from governance.overview.api import ImageViewSet
 from governance.overview.source_api import SourceViewSet
 from governance.overview.vulnerability_api import RunningVulnerabilities
+from governance.policy.api import DecisionViewSet, Gate, PolicyViewSet
 from governance.runtime.api import BenchmarkViewSet
 from governance.runtime.workload_api import AgentViewSet, WorkloadViewSet
 from scanning.agents import Snapshots
@@ -34,6 +35,8 @@ router.register("approved", ApprovedViewSet, basename="approved")
 router.register("retention/pins", PinViewSet, basename="retention-pin")
 router.register("retention/rules", RuleViewSet, basename="retention-rule")
 router.register("retention/runs", RunViewSet, basename="retention-run")
+router.register("policies", PolicyViewSet, basename="policy")
+router.register("decisions", DecisionViewSet, basename="decision")
 router.register("tokens", TokenViewSet, basename="token")
 
 app_name = "api"
@@ -42,6 +45,7 @@ urlpatterns = [
     path("reports/", Reports.as_view(), name="report-list"),
     path("reports/<int:pk>/", Report.as_view(), name="report-detail"),
     path("agents/snapshot/", Snapshots.as_view(), name="agent-snapshot"),
+    path("gate/", Gate.as_view(), name="gate"),
     path("approved/check/", Check.as_view(), name="approved-check"),
     path("approved/documents/<str:name>/", Document.as_view(), name="approved-document"),
     path("retention/check/", RetentionCheck.as_view(), name="retention-check"),

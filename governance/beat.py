@@ -32,6 +32,11 @@ app.conf.beat_schedule = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "judge images of which something changed": {
+        "task": "scanning.tasks.judge",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
     "crawl registries": {"task": "scanning.tasks.crawl", "schedule": 15.0, "options": {"expires": 15}},
     "look where events hinted to": {"task": "scanning.tasks.look", "schedule": 15.0, "options": {"expires": 15}},
     "plan scans": {"task": "scanning.tasks.plan_scans", "schedule": 60.0, "options": {"expires": 60}},

@@ -87,6 +87,8 @@ SPECTACULAR_SETTINGS = {
         "RetentionStage": "governance.approvals.models.RetentionRule.Stage",
         "RetentionItemState": "governance.approvals.models.RetentionItem.State",
         "StageEnum": "governance.findings.models.Scan.Stage",
+        "Outcome": ["pass", "warn", "fail", "unknown"],
+        "ReasonOutcome": ["inform", "pass", "warn", "fail", "unknown"],
         "WebhookState": ["off", "never", "refused", "heard"],
         "WebhookKind": "scanning.hooks.CHOICES",
     },

@@ -6,6 +6,7 @@ import threading
 import time
 from typing import Any
 
+from django.db import connection
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -19,7 +20,9 @@ from rest_framework.views import APIView
 
 from governance.accounts.models import Token
 from governance.accounts.permissions import viewer_of
+from governance.accounts.scope import Viewer
 from governance.findings.models import Scan
+from governance.policy.api import VERDICTS, GateSerializer
 from governance.web.problems import Problem
 from scanning.body import Refused, Source, receive
 from scanning.capacity import GAUGE, Busy
@@ -99,8 +102,9 @@ class ReportResource(serializers.Serializer[dict[str, Any]]):
     by_severity = BySeverity()
     checks = ByResult()
     packages = serializers.IntegerField()
-    verdict = serializers.ChoiceField(choices=["pass", "warn", "fail"], allow_null=True)
-    reasons = serializers.ListField(child=serializers.CharField())
+    verdict = serializers.ChoiceField(choices=VERDICTS, allow_null=True, help_text="the worst of its images' verdicts")
+    reasons = serializers.ListField(child=serializers.CharField(), help_text="how the report was understood")
+    gate = GateSerializer(allow_null=True, help_text="the verdict with its reasons, as the gate answers it")
     error = serializers.CharField(allow_null=True)
 
 
@@ -139,7 +143,7 @@ class Reports(APIView):
         pk, duplicate = take(request, envelope)
         ACCEPTED.labels(str(duplicate).lower()).inc()
         delivery = wait_for(pk, question.validated_data["wait"])
-        return answer(delivery, duplicate)
+        return answer(delivery, duplicate, envelope.viewer if question.validated_data["wait"] else None)
 
 
 def envelope_of(request: Request, said: dict[str, Any]) -> Envelope:
@@ -189,7 +193,7 @@ def wait_for(pk: int, seconds: float) -> Delivery:
         return delivery
     try:
         until, pause = time.monotonic() + seconds, 0.02
-        while delivery.is_open and time.monotonic() < until:
+        while (delivery.is_open or is_settling(pk)) and time.monotonic() < until:
             time.sleep(pause)
             pause = min(pause * 1.5, 0.5)
             delivery = Delivery.objects.get(pk=pk)
@@ -198,9 +202,25 @@ def wait_for(pk: int, seconds: float) -> Delivery:
     return delivery
 
 
-def answer(delivery: Delivery, duplicate: bool) -> Response:
+# What a report leads to beside its own rows: its images' bases, and with them what is inherited.
+SETTLING = """
+SELECT EXISTS (SELECT FROM findings_scan scan WHERE scan.delivery = %s AND (
+    EXISTS (SELECT FROM images_lineagework WHERE image_id = scan.image_id)
+    OR EXISTS (SELECT FROM images_splitwork WHERE image_id = scan.image_id)
+    OR EXISTS (SELECT FROM findings_rematch WHERE image = scan.image_id)))
+"""
+
+
+def is_settling(pk: int) -> bool:
+    """Whether the verdict on its images still rests on half of what the report tells."""
+    with connection.cursor() as cursor:
+        cursor.execute(SETTLING, [pk])
+        return bool(cursor.fetchone()[0])
+
+
+def answer(delivery: Delivery, duplicate: bool, asker: Viewer | None) -> Response:
     """200 when finished or known, 202 when not yet, 422 when it is in quarantine."""
-    resource = report_resource(delivery, duplicate)
+    resource = report_resource(delivery, duplicate, asker)
     if delivery.state == Delivery.State.QUARANTINED:
         raise Problem(422, delivery.error, **{name: resource[name] for name in resource if name != "type"})
     status = 200 if duplicate or not delivery.is_open else 202

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from governance.accounts.scope import Viewer
 from governance.findings.models import Scan
 from governance.findings.report import Benchmark, ImageScan, Result, ScanReport, Severity
 from governance.images.models import Manifest
+from governance.policy.gate import keep, resource, worst_of
 from scanning.models import Delivery
 
 WORDS = {
@@ -24,6 +26,8 @@ STATES = {
     Delivery.State.DONE: "processed",
     Delivery.State.QUARANTINED: "quarantined",
 }
+# Of a report on a whole cluster the verdicts on so many images are looked at.
+MOST_JUDGED = 500
 NOTHING = {
     "entries": 0,
     "findings": 0,
@@ -58,8 +62,11 @@ def figures_of(report: ScanReport) -> dict[str, Any]:
     }
 
 
-def report_resource(delivery: Delivery, duplicate: bool = False) -> dict[str, Any]:
-    """The report resource: what came, what it turned out to be, which images it spoke of (as they are known now)."""
+def report_resource(delivery: Delivery, duplicate: bool = False, asker: Viewer | None = None) -> dict[str, Any]:
+    """The report resource: what came, what it turned out to be, which images it spoke of (as they are known now).
+
+    The verdict is kept as a gate's decision where `asker` waited for it.
+    """
     result = delivery.result or {}
     return {
         "id": delivery.pk,
@@ -74,9 +81,23 @@ def report_resource(delivery: Delivery, duplicate: bool = False) -> dict[str, An
         "kind": delivery.kind or None,
         "images": images_of(delivery.pk) if delivery.state == Delivery.State.DONE else [],
         **{name: result.get(name, nothing) for name, nothing in NOTHING.items()},
-        "verdict": None,
+        **verdict_on(delivery, asker),
         "error": delivery.error or None,
     }
+
+
+def verdict_on(delivery: Delivery, asker: Viewer | None) -> dict[str, Any]:
+    """The worst verdict on its images at the place that it speaks of, as gates answer it; null where there is none."""
+    if delivery.state != Delivery.State.DONE or delivery.kind not in ("vulnerability", "sbom"):
+        return {"verdict": None, "gate": None}
+    found = Scan.objects.filter(delivery=delivery.pk).order_by("image").values_list("image", flat=True).distinct()
+    images = list(found[:MOST_JUDGED])
+    if not images:
+        return {"verdict": None, "gate": None}
+    said = worst_of(images, delivery.stage)
+    if asker is not None:
+        keep(asker, delivery.image, said, "report")
+    return {"verdict": said.verdict, "gate": resource(said)}
 
 
 def images_of(delivery: int) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from django.conf import settings
 from governance.approvals import watch_plan
 from governance.findings import enrichment, life, split, state, weigh
 from governance.findings.osv import rematch as osv_rematch
+from governance.policy.work import settle_verdicts
 from governance.runtime.counts import settle_running
 from scanning import copies as copying
 from scanning import crawl as crawling
@@ -68,6 +69,12 @@ def rematch() -> None:
     """Images whose packages or advisories changed, for one turn."""
     if take_slot("rematch", 30) and osv_rematch.work_off():
         state.settle(most=1_000)
+
+
+@shared_task(ignore_result=True)
+def judge() -> None:
+    """Verdicts on images of which something changed, then the round that is open, for one turn."""
+    settle_verdicts()
 
 
 @shared_task(ignore_result=True)

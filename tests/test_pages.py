@@ -20,6 +20,8 @@ from governance.approvals.retention import ask_run, pin, save_rule
 from governance.findings.models import Advisory, Source
 from governance.findings.models_vex import VexStatement
 from governance.images.models import Image
+from governance.policy.document import read_policy
+from governance.policy.services import save_policy
 from scanning.connections import save_connection
 from scanning.models import Delivery
 from scanning.webhook_sources import Wanted, add_source
@@ -39,7 +41,7 @@ class Row:
     expected: dict[str, int]
     method: str = "get"
     named: str = ""
-    data: dict[str, str] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
 
 
 def page(**special: int) -> dict[str, int]:
@@ -299,6 +301,35 @@ ROWS: dict[str, list[Row]] = {
             {"is_enabled": "false"},
         ),
     ],
+    "api:gate": [
+        Row(api((*READERS, "ingest", "other ingest")), data={"image": "registry.example/shop/api:1.0"}),
+    ],
+    "api:decision-list": [Row(api(READERS))],
+    "api:policy-list": [
+        Row(api(READERS)),
+        Row(
+            api((), viewer=403, stranger=403, auditor=403) | {"admin": 201, "admin token": 201},
+            "post",
+            data={"name": "new"},
+        ),
+    ],
+    "api:policy-detail": [
+        Row(OWN_API, named="policy"),
+        Row(
+            api((), viewer=403, stranger=404, auditor=403) | {"admin": 200, "admin token": 200},
+            "put",
+            "policy",
+            {"name": "shop-only", "scope": {"teams": ["shop"]}},
+        ),
+        Row(
+            api((), viewer=403, stranger=404, auditor=403) | {"admin": 204, "admin token": 204},
+            "delete",
+            "policy",
+        ),
+    ],
+    "api:policy-preview": [
+        Row(api(ADMINS), "post", data={"name": "new"}),
+    ],
     "api:approved-list": [
         Row(api(READERS)),
         # The mate is a member of team shop, for which is asked; machines need the scope admin.
@@ -482,6 +513,8 @@ def of_team(named: str, team: Team) -> list[object]:
         # Nothing listens there, and the guard refuses it anyway: a check leaves this machine in no case.
         said = {"base_url": "http://127.0.0.1:9", "is_insecure": True}
         return [save_connection(None, None, said, "s3cret").pk]
+    if named == "policy":
+        return [save_policy(None, read_policy({"name": "shop-only", "scope": {"teams": ["shop"]}})).name]
     if named == "run":
         return [make_run(team=team).pk]
     if named == "statement":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -11,23 +10,13 @@ from django.utils import timezone
 from governance.accounts.models import Team
 from governance.findings.models import Finding
 from governance.images.models import Image, VerdictWork
-from governance.policy.document import plain, read_policy
-from governance.policy.models import Policy, Round, Verdict
+from governance.policy.models import Round, Verdict
 from governance.policy.verdicts import judge_now, verdict_of
-from governance.policy.work import begin_round, settle_verdicts
+from governance.policy.work import settle_verdicts
+from tests.governance.policy.force import enforce
 from tests.make import deliver, make_grype, make_image, make_token, make_vulnerability
 
 pytestmark = pytest.mark.django_db
-
-
-def enforce(*rules: dict[str, Any], name: str = "test", level: str = "fail", **given: Any) -> Policy:
-    """A policy in force, in place of those that are shipped."""
-    Policy.objects.filter(changed_by="shipped").delete()
-    everywhere = dict.fromkeys(("ci", "registry", "runtime"), level)
-    document = plain(read_policy({"name": name, "enforce": everywhere, "rules": list(rules), **given}))
-    policy, _ = Policy.objects.update_or_create(name=name, defaults={"document": document})
-    begin_round("a policy changed")
-    return policy
 
 
 def test_the_shipped_policy_observes_and_stops_nothing(team: Team) -> None:
