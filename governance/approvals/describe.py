@@ -11,6 +11,7 @@ from governance.approvals.facts import Line, history_of, judge_all
 from governance.approvals.judgement import Judgement
 from governance.approvals.models import SEVERITIES, ApprovedBase
 from governance.approvals.sources import Origin, origin_of
+from governance.approvals.standing import columns_of
 from governance.approvals.users import Users, images_on, teams_using, users_of
 from governance.images.reference import Reference
 
@@ -112,6 +113,8 @@ def facts_of(entry: ApprovedBase, viewer: Viewer, decides: bool, on: date) -> di
         "everybody": everybody,
         "images": list(images[:SHOWN]) if users.bases else [],
         "teams": teams_using(users, viewer) if users.bases else [],
+        "running": images_on(users, viewer).filter(running__gt=0).count() if users.bases else 0,
+        "contains": columns_of([entry], {})[entry.pk],
         "versions": versions_of(entry, on),
         "terms": terms_of(entry),
         "life": list(entry.steps.all()[:500]),

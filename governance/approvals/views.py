@@ -31,6 +31,7 @@ from governance.approvals.life import (
     take_step,
 )
 from governance.approvals.models import ApprovedBase
+from governance.approvals.standing import columns_of
 from governance.approvals.users import users_of
 from governance.images.models import Image
 from governance.web.keyset import Page
@@ -56,6 +57,7 @@ class BaseList(ListPage):
         waiting = self.queryset().filter(state__in=ApprovedBase.OPEN)
         return {
             "shown": [described(row, users[row.pk], timezone.now().date()) for row in page.rows],
+            "columns": columns_of(page.rows, users) if page.rows else {},
             "may_ask": may_ask(viewer),
             "waiting": waiting.count(),
             "documents": [(one.TITLE, one.NAME) for one in ENFORCERS],

@@ -15,6 +15,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from governance.accounts.models import Team, Token
 from governance.accounts.permissions import viewer_of
+from governance.approvals.standing import Standing, State, standings_of
 from governance.findings.models import Finding, Scan
 from governance.findings.models_vex import VexStatement
 from governance.findings.report import Severity
@@ -55,6 +56,16 @@ def query_of(request: Request, name: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
+class ListedSerializer(serializers.Serializer[Any]):
+    """What the approved list says of a base, why, and what to use instead."""
+
+    state = serializers.ChoiceField(choices=State.values)
+    verdict = serializers.ChoiceField(choices=["allow", "warn", "deny", "unknown"])
+    reasons = serializers.ListField(child=serializers.CharField())
+    entry = serializers.IntegerField(allow_null=True)
+    replacement = serializers.CharField(allow_blank=True)
+
+
 class ImageSerializer(serializers.ModelSerializer[Image]):
     """What lists show."""
 
@@ -62,6 +73,7 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
     by_severity = serializers.SerializerMethodField()
     teams = serializers.SerializerMethodField()
     base = serializers.SerializerMethodField()
+    base_listed = serializers.SerializerMethodField()
     own = serializers.SerializerMethodField(help_text="findings without the base's; null where no base is known")
     inherited = serializers.SerializerMethodField(help_text="how many findings the base has, too: its owner's work")
 
@@ -70,17 +82,31 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
         fields = [
             *("id", "reference", "config_digest", "platform", "built_at", "first_seen", "state", "is_identified"),
             *("by_severity", "fixable", "suppressed", "ci_at", "registry_at", "runtime_at", "failed_stages", "teams"),
-            *("exploited", "epss", "risk", "traits", "is_demo", "base", "own", "inherited"),
+            *("exploited", "epss", "risk", "traits", "is_demo", "base", "base_listed", "own", "inherited"),
             "running",
         ]
         extra_kwargs = {
             "running": {"help_text": "workloads that run it; null where no agent tells, 0 where all say it stopped"}
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.listed: dict[int, Standing] = {}
+
     @extend_schema_field(RelativeSerializer(allow_null=True))
     def get_base(self, row: Image) -> dict[str, Any] | None:
         """The image it was built on; by name only where that is another team's."""
         return relative(viewer_of(self.context["request"]), row.base)
+
+    @extend_schema_field(ListedSerializer)
+    def get_base_listed(self, row: Image) -> dict[str, Any]:
+        """Of all rows of this answer at once."""
+        if row.pk not in self.listed:
+            rows = self.parent.instance if isinstance(self.parent, serializers.ListSerializer) else None
+            self.listed |= standings_of({one.pk: one for one in (row, *(rows or ()))}.values())
+        one = self.listed[row.pk]
+        said = {"entry": one.said.entry, "replacement": one.said.replacement, "reasons": list(one.said.reasons)}
+        return {"state": one.state.value, "verdict": one.said.verdict.value, **said}
 
     @extend_schema_field(CountersSerializer(allow_null=True))
     def get_own(self, row: Image) -> dict[str, int] | None:

@@ -14,6 +14,10 @@ from django_filters.filterset import FilterSet
 
 from governance.accounts.permissions import viewer_of
 from governance.accounts.picker import team_ids
+from governance.approvals.models import ApprovedBase
+from governance.approvals.standing import State as Listed
+from governance.approvals.standing import built_on_any, by_state
+from governance.approvals.users import users_of
 from governance.findings.models import Source
 from governance.findings.search import search_images
 from governance.findings.sources import images_of_source
@@ -86,6 +90,10 @@ class ImageFilterSet(FilterSet):
         choices=PLACES, method="by_place", label="Last scan", empty_label="Any", widget=select()
     )
     base = filters.CharFilter(method="by_base", label="Built on", max_length=400)
+    listed = filters.ChoiceFilter(
+        choices=Listed.choices, method="by_listed", label="Its base", empty_label="However listed", widget=select()
+    )
+    entry = filters.NumberFilter(method="by_entry", label="On approved entry", min_value=1, max_value=2**62)
     exploited = filters.BooleanFilter(method="by_exploited", label="Known exploited", widget=YesNo())
     current = filters.BooleanFilter(
         field_name="superseded", exclude=True, label="Current (a tag names it)", widget=YesNo()
@@ -141,6 +149,17 @@ class ImageFilterSet(FilterSet):
             return images.filter(base=None, base_name="").exclude(base_rung=0)
         bases, name = named_bases(value)
         return images.filter(base_name=name) | built_on(images, bases) if name else built_on(images, bases)
+
+    def by_listed(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
+        """By what the approved list says of the base today."""
+        return images.filter(by_state(value))
+
+    def by_entry(self, images: QuerySet[Image], _: str, value: Any) -> QuerySet[Image]:
+        """On what an entry of the approved list means, as its page counts them."""
+        viewer = viewer_of(self.request)
+        entry = ApprovedBase.objects.visible_to(viewer).filter(pk=int(value)).first()
+        bases = [base for base, _ in users_of([entry], viewer)[entry.pk].bases] if entry else []
+        return images.filter(built_on_any(bases))
 
     def by_severity(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
         """At least one finding of this severity."""

@@ -11,6 +11,7 @@ from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.urls import reverse
 
+from governance.approvals.standing import standings_of
 from governance.findings.models import Scan
 from governance.findings.risk import MOST, points
 from governance.findings.traits import WORDS
@@ -56,6 +57,7 @@ class ImagePage(LineageTabs):
             context |= {"standing": standing_of(image, self.current), "points": given}
             context["unpointed"] = [words for words, number, _ in given if number is None]
             context["built_on"] = self.ground
+            context["listed"] = standings_of([image])[image.pk]
         return render_page(request, template, context, part, status)
 
     @cached_property

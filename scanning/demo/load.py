@@ -14,6 +14,7 @@ from governance.accounts.models import Team
 from governance.images.models import Registry, Repository
 from scanning.body import receive
 from scanning.deliveries import Envelope, accept, claim
+from scanning.demo.approved import load_list
 from scanning.demo.fleet import HOST, RECIPES, TEAMS
 from scanning.demo.reports import Report, reports
 from scanning.ingest import process
@@ -38,6 +39,7 @@ def load() -> int:
     for number, report in enumerate(plan):
         _take(report, f"{KEY} {today:%Y-%m-%d} {number}")
     _wait()
+    load_list(today)
     audit(None, "demo.load", "the demo fleet", after={"reports": len(plan)})
     return len(plan)
 

@@ -16,6 +16,7 @@ from governance.images.names import rename
 from governance.images.reach import queue
 from governance.runtime.models import BenchmarkRun
 from scanning.demo import catalogue
+from scanning.demo.approved import remove_list
 from scanning.demo.fleet import HOST
 from scanning.models import Delivery
 
@@ -40,7 +41,8 @@ def remove() -> dict[str, int]:
         cursor.execute("SET LOCAL statement_timeout = '120s'")
         cursor.execute(STILL)
     traces = read_traces()
-    gone = {"images": _images(traces)}
+    entries = remove_list()
+    gone = {"images": _images(traces), "approved bases": entries}
     gone["benchmark runs"] = _runs(traces)
     gone["repositories"] = _free(Repository.objects.filter(is_demo=True))
     Registry.objects.filter(host=HOST, repository=None).delete()
