@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from governance.approvals.copied import Copies, known_copies
 from governance.approvals.judgement import Approval, Asked, Content, Judgement, Seen, Verdict, judge_reference
 from governance.approvals.models import ApprovedBase
 from governance.images.reference import Reference, parse_reference
@@ -71,15 +72,18 @@ def history_of(names: Collection[str]) -> list[Known]:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A reference to judge, with its platform where that is known."""
+    """A reference to judge, with its platform where that is known; `kept` and `copy` as of `Asked`."""
 
     reference: Reference
     platform: str = ""
+    kept: bool | None = None
+    copy: str = ""
 
 
 def judge_all(lines: Sequence[Line], on: date | None = None) -> list[Judgement]:
     """Judge references on a day, today if none is given, with all that is known of them."""
-    approvals, day = listed(), on or timezone.now().date()
+    approvals, day, copies = listed(), on or timezone.now().date(), known_copies()
+    lines = [copies.meant(line) for line in lines]
     names = {one.name for one in approvals} & {line.reference.name for line in lines}
     history = history_of(names)
     asked = [asked_of(line, history) for line in lines]
@@ -110,12 +114,12 @@ def asked_of(line: Line, history: Iterable[Known]) -> tuple[Asked, tuple[int, ..
         same = [one for one in own if one.image in images]
         tags = tuple(dict.fromkeys(Seen(one.tag, one.until) for one in same))
         digests = frozenset({ref.digest}) | {one.digest for one in same if len(images) == 1}
-        asked = Asked(ref.name, ref.tag, digests, line.platform, tags)
+        asked = Asked(ref.name, ref.tag, digests, line.platform, tags, kept=line.kept, copy=line.copy)
     else:
         now = [one for one in own if one.tag == (ref.tag or "latest") and one.until is None]
         images = {one.image for one in now}
         points_to = frozenset(one.digest for one in now)
-        asked = Asked(ref.name, ref.tag, platform=line.platform, points_to=points_to)
+        asked = Asked(ref.name, ref.tag, platform=line.platform, points_to=points_to, kept=line.kept, copy=line.copy)
     return asked, tuple(sorted(images))
 
 
@@ -139,7 +143,8 @@ def contents_of(
 ) -> dict[int, Content]:
     """What terms ask of images. When a fix exists is known from the first scan that named one.
 
-    Signatures and kept copies are not known of any image yet; whoever asks for them reads so.
+    Signatures are not known of any image yet; whoever asks for them reads so. Where it is taken from is no matter of
+    the content: `Asked.kept`.
     """
     terms = [one.terms for one in approvals if names is None or one.name in names]
     if not images or all(one == type(one)() for one in terms):
@@ -179,7 +184,8 @@ def asked_of_bases(bases: Collection[Base], approvals: Sequence[Approval]) -> di
     """The questions that bases come to: by name one, by content one for each repository that the list names and that
     holds it."""
     history = history_of({one.name for one in approvals})
-    places = places_of({base.image for base in bases if not base.name}, approvals)
+    copies = known_copies()
+    places = places_of({base.image for base in bases if not base.name}, approvals, copies)
     by_image: dict[int, list[Known]] = defaultdict(list)
     for known in history:
         by_image[known.image].append(known)
@@ -188,9 +194,10 @@ def asked_of_bases(bases: Collection[Base], approvals: Sequence[Approval]) -> di
     for base in bases:
         if base.name:
             reference = parse_reference(base.name)
-            found[base] = [asked_of(Line(reference), history)[0]] if reference else []
+            found[base] = [asked_of(copies.meant(Line(reference)), history)[0]] if reference else []
         else:
-            found[base] = _asked_of_content(places.get(base.image, []), by_image[base.image], contents.get(base.image))
+            asked = _asked_of_content(places.get(base.image, []), by_image[base.image], contents.get(base.image))
+            found[base] = [copies.by_content(one) for one in asked]
     return found
 
 
@@ -236,11 +243,15 @@ WHERE image.id = ANY(%s) AND registry.host || '/' || repository.name = ANY(%s)
 """
 
 
-def places_of(images: Collection[int], approvals: Iterable[Approval]) -> dict[int, list[tuple[str, str]]]:
-    """{image: [(repository that the list names, digest)]}."""
+def places_of(
+    images: Collection[int], approvals: Iterable[Approval], copies: Copies
+) -> dict[int, list[tuple[str, str]]]:
+    """{image: [(repository that the list names, digest)]}; what lies where a copy is kept counts as lying there."""
     found: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    names = {one.name for one in approvals}
+    names |= {place for place, source in copies.sources.items() if source in names}
     with connection.cursor() as cursor:
-        cursor.execute(PLACES, [sorted(images), sorted({one.name for one in approvals})])
+        cursor.execute(PLACES, [sorted(images), sorted(names)])
         for image, name, digest in cursor.fetchall():
-            found[image].append((name, unpack_digest(digest)))
+            found[image].append((copies.sources.get(name, name), unpack_digest(digest)))
     return found

@@ -116,7 +116,8 @@ class Content:
 class Asked:
     """A base: `name` is `host/repository`. With `digests` (all that name one content) the tag is a remark only.
 
-    `tags` is the content's history in this repository; `points_to` the digests that the tag names now.
+    `tags` is the content's history in this repository; `points_to` the digests that the tag names now. `kept` says
+    whether it is taken from our own copy (None: nobody knows), `copy` what to write for that instead.
     """
 
     name: str
@@ -126,6 +127,8 @@ class Asked:
     tags: tuple[Seen, ...] = ()
     points_to: frozenset[str] = frozenset()
     content: Content | None = None
+    kept: bool | None = None
+    copy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +165,7 @@ def judge_reference(
         found = _say(exact, on) if exact else None
     if found is None:
         return _unlisted(asked, own, on, unlisted)
-    return _with_terms(found, next(one for one in own if one.id == found.entry), asked.content, on)
+    return _with_terms(found, next(one for one in own if one.id == found.entry), asked, on)
 
 
 def _by_digest(asked: Asked, standing: Sequence[Approval], on: date) -> Judgement | None:
@@ -248,13 +251,19 @@ def _writable(allowed: Sequence[Approval]) -> str:
     return str(exact[0]) if exact else ""
 
 
-def _with_terms(said: Judgement, entry: Approval, content: Content | None, on: date) -> Judgement:
+def _with_terms(said: Judgement, entry: Approval, asked: Asked, on: date) -> Judgement:
     """What does not hold to the entry's terms gets what the entry says of that, if it is stricter."""
     if said.verdict == Verdict.DENY or entry.terms == Terms():
         return said
-    broken, open_terms = breaches(entry.terms, content or Content(), on)
+    content = asked.content or Content()
+    broken, open_terms = breaches(entry.terms, content if asked.kept is None else replace(content, kept=asked.kept), on)
     reasons = [*said.reasons, *(f"Against the terms of {entry}: {text}" for text in broken)]
-    if open_terms and content is not None:
+    if entry.terms.kept and asked.kept is False:
+        said = replace(said, replacement=said.replacement or asked.copy)
+        reasons.append(
+            f"Write FROM {asked.copy}." if asked.copy else "No copy of it is kept yet: ask for one on its page."
+        )
+    if open_terms and asked.content is not None:
         reasons.append(f"Not known whether it holds to the terms: {', '.join(open_terms)}.")
     worse = entry.terms.breach if broken else said.verdict
     verdict = max(said.verdict, worse, key=lambda one: STRICTNESS[one])

@@ -17,6 +17,7 @@ from functools import cached_property
 import msgspec
 from django.utils import timezone
 
+from governance.approvals.copied import Copies, known_copies
 from governance.approvals.facts import Known, Line, asked_of, contents_of, history_of, judge_images, listed, unlisted
 from governance.approvals.judgement import (
     STAGE_VERDICTS,
@@ -118,7 +119,7 @@ def current_list(on: date | None = None) -> ApprovedList:
     approvals = listed()
     history = history_of({one.name for one in approvals})
     contents = contents_of({one.image for one in history if one.until is None}, approvals)
-    return build_list(approvals, history, on or timezone.now().date(), unlisted(), contents)
+    return build_list(approvals, history, on or timezone.now().date(), unlisted(), contents, known_copies())
 
 
 def build_list(
@@ -127,27 +128,37 @@ def build_list(
     on: date,
     unlisted: Verdict = Verdict.UNKNOWN,
     contents: dict[int, Content] | None = None,
+    copies: Copies | None = None,
 ) -> ApprovedList:
-    """Turn entries and what is known of their repositories into rules. Pure."""
+    """Turn entries and what is known of their repositories into rules. Pure.
+
+    Where a copy of a repository is kept, the same holds, except that it is taken from the copy there.
+    """
+    copies = copies or Copies()
     standing = [one for one in approvals if one.stage_on(on) != Stage.OPEN]
     by_name: dict[str, list[Known]] = defaultdict(list)
     for known in history:
         by_name[known.name].append(known)
     rules: list[Rule] = []
     judged: list[tuple[str, Judgement]] = []
-    for name in sorted({one.name for one in standing}):
-        own = [one for one in standing if one.name == name]
+    sources = {name: name for name in {one.name for one in standing}}
+    sources |= {place: source for place, source in copies.sources.items() if source in sources and place not in sources}
+    for name, source in sorted(sources.items()):
+        own = [replace(one, name=name) for one in standing if one.name == source]
+        seen = [replace(one, name=name) for one in by_name[source]]
         said = [
             (asked, judge_images(asked, images, contents or {}, own, on, unlisted))
-            for asked, images in _asked(name, own, by_name[name])
+            for asked, images in _asked(name, own, seen, copies)
         ]
-        patterns = _patterns(own, on)
+        patterns = _patterns(own, on, name != source)
         rules += [*_of_digests(name, said), *_of_tags(name, said, patterns), *patterns]
         judged += [(_written(one), verdict) for one, verdict in said]
     return ApprovedList(on, unlisted, tuple(approvals), tuple(rules), tuple(judged))
 
 
-def _asked(name: str, own: Iterable[Approval], history: Sequence[Known]) -> list[tuple[Asked, tuple[int, ...]]]:
+def _asked(
+    name: str, own: Iterable[Approval], history: Sequence[Known], copies: Copies
+) -> list[tuple[Asked, tuple[int, ...]]]:
     """Each known digest and each tag that holds, as a question."""
     host, _, path = name.partition("/")
     named = [one.pattern.text for one in own if one.pattern.kind == Kind.DIGEST]
@@ -157,20 +168,21 @@ def _asked(name: str, own: Iterable[Approval], history: Sequence[Known]) -> list
         *(Line(Reference(host, path, digest=digest)) for digest in digests),
         *(Line(Reference(host, path, tag)) for tag in tags),
     ]
-    return [asked_of(line, history) for line in lines]
+    meant = [replace(line, kept=True) if name in copies.sources else copies.meant(line) for line in lines]
+    return [asked_of(line, history) for line in meant]
 
 
 def _written(asked: Asked) -> str:
     return f"{asked.name}:{asked.tag}" if asked.tag else f"{asked.name}@{min(asked.digests)}"
 
 
-def _patterns(own: Iterable[Approval], on: date) -> list[Rule]:
+def _patterns(own: Iterable[Approval], on: date, kept: bool) -> list[Rule]:
     """The entries that name tags, the most exact first, of equals the strictest."""
     entries = [one for one in own if one.pattern.kind != Kind.DIGEST]
     verdicts = {one.id: STAGE_VERDICTS[one.stage_on(on)] for one in entries}
     entries.sort(key=lambda one: (one.pattern.rank, STRICTNESS[verdicts[one.id]], one.id), reverse=True)
-    # Without terms and history, an entry says of its tags what it says of any.
-    plain = [(one, judge_reference(Asked(one.name, ""), [_for_all(one)], on)) for one in entries]
+    # Without terms on its content and history, an entry says of its tags what it says of any.
+    plain = [(one, judge_reference(Asked(one.name, "", kept=kept), [_for_all(one)], on)) for one in entries]
     return [
         Rule(
             *(one.name, said.verdict, one.id, " ".join(said.reasons), said.replacement, one.pattern.expression),
@@ -181,7 +193,8 @@ def _patterns(own: Iterable[Approval], on: date) -> list[Rule]:
 
 
 def _for_all(entry: Approval) -> Approval:
-    return replace(entry, terms=type(entry.terms)(), pattern=replace(entry.pattern, expression=".*"))
+    terms = type(entry.terms)(kept=entry.terms.kept, breach=entry.terms.breach)
+    return replace(entry, terms=terms, pattern=replace(entry.pattern, expression=".*"))
 
 
 def _of_tags(name: str, said: Iterable[tuple[Asked, Judgement]], patterns: Sequence[Rule]) -> list[Rule]:

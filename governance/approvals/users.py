@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from governance.accounts.models import Team
 from governance.accounts.scope import Viewer, teams_of
+from governance.approvals.copied import known_copies
 from governance.approvals.facts import Base, asked_of_bases, judge_asked, listed
 from governance.approvals.judgement import Approval, Stage, Terms, Verdict
 from governance.approvals.models import ApprovedBase
@@ -80,7 +81,9 @@ def repository_of(name: str) -> str:
 def users_of(entries: Sequence[ApprovedBase], viewer: Viewer | None, on: date | None = None) -> dict[int, Users]:
     """Of each entry what uses it. One that counts has what the list judges by it, a request what it would mean."""
     day = on or timezone.now().date()
-    counts = bases_of({entry.name for entry in entries}, viewer)
+    sources = {entry.name for entry in entries}
+    places = {place for place, source in known_copies().sources.items() if source in sources}
+    counts = bases_of(sources | places, viewer)
     approvals = listed()
     wanted = [entry.as_approval() for entry in entries]
     asked = asked_of_bases(counts, [*approvals, *wanted])

@@ -8,8 +8,9 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from governance.approvals.copied import Copies
 from governance.approvals.facts import Known, Line, asked_of
-from governance.approvals.judgement import Approval, Judgement, Stage, Verdict, judge_reference
+from governance.approvals.judgement import Approval, Judgement, Stage, Terms, Verdict, judge_reference
 from governance.approvals.patterns import read_pattern
 from governance.images.reference import parse_reference
 from tests.make import digest_of
@@ -18,6 +19,7 @@ DAYS = (date(2026, 1, 15), date(2026, 6, 15), date(2026, 12, 15))
 ALPINE, PYTHON = "docker.io/library/alpine", "docker.io/library/python"
 JAVA, RUBY, GO = "registry.example/base/java", "registry.example/base/ruby", "registry.example:5000/base/go"
 STATIC, NODE = "gcr.io/distroless/static", "registry.example/base/node"
+SHELL, KEPT = "registry.example/base/shell", "own.example:5000/kept/registry.example/base/shell"
 
 
 def entry(pk: int, name: str, pattern: str, standing: str = "approved", **fields: Any) -> Approval:
@@ -46,6 +48,7 @@ LISTED = [
     entry(13, GO, "1.*", outdated_days=0),
     entry(14, RUBY, "3.3", "deprecated", deprecated_on=date(2026, 6, 15)),
     entry(15, RUBY, "3.*", "sunset", sunset_on=date(2026, 6, 16)),
+    entry(16, SHELL, "1.*", terms=Terms(kept=True, breach=Verdict.DENY)),
 ]
 
 
@@ -73,7 +76,10 @@ HISTORY = [
     known(GO, "1.22", "g2"),
     known(GO, "1.22", "g1", date(2026, 6, 14)),
     known(RUBY, "3.3", "r33"),
+    known(SHELL, "1.0", "s10"),
 ]
+# Of one base a copy is kept, and its entry asks for being taken from there.
+COPIES = Copies({KEPT: SHELL}, {(SHELL, "1.0"): f"{KEPT}:1.0@{digest_of('s10')}"}, frozenset({digest_of("s10")}))
 
 
 def at(name: str, word: str) -> str:
@@ -143,6 +149,14 @@ CASES = {
     "registry.example/base/ruby:3.3": "aww",
     "registry.example/base/ruby:3.2": "wwd",
     "registry.example/shop/api:1.0": "uuu",
+    "registry.example/base/shell:1.0": "ddd",  # not taken from the copy
+    "registry.example/base/shell:1.unseen": "ddd",
+    at(SHELL, "s10"): "ddd",
+    f"{KEPT}:1.0": "aaa",
+    f"{KEPT}:1.unseen": "aaa",
+    f"{KEPT}:2.0": "uuu",
+    at(KEPT, "s10"): "aaa",
+    at(KEPT, "never seen"): "uuu",
 }
 LETTERS = {verdict.value[0]: verdict for verdict in Verdict}
 MATRIX = [(text, day, LETTERS[letters[place]]) for text, letters in CASES.items() for place, day in enumerate(DAYS)]
@@ -152,4 +166,4 @@ def judged(text: str, on: date, unlisted: Verdict = Verdict.UNKNOWN) -> Judgemen
     """Our own word."""
     reference = parse_reference(text)
     assert reference is not None
-    return judge_reference(asked_of(Line(reference), HISTORY)[0], LISTED, on, unlisted)
+    return judge_reference(asked_of(COPIES.meant(Line(reference)), HISTORY)[0], LISTED, on, unlisted)

@@ -22,14 +22,14 @@ from governance.approvals.enforcers import ENFORCERS, find
 from governance.approvals.judgement import Verdict
 from governance.approvals.rules import ApprovedList, build_list
 from governance.images.reference import parse_reference
-from tests.governance.approvals.lists import DAYS, HISTORY, LISTED, MATRIX
+from tests.governance.approvals.lists import COPIES, DAYS, HISTORY, LISTED, MATRIX
 
 KNOWN = {f"{one.name}:{one.tag}" for one in HISTORY} | {f"{one.name}@{one.digest}" for one in HISTORY}
 
 
 @cache
 def approved(on: date) -> ApprovedList:
-    return build_list(LISTED, HISTORY, on)
+    return build_list(LISTED, HISTORY, on, copies=COPIES)
 
 
 @cache

@@ -13,9 +13,10 @@ from django.utils import timezone
 from governance.approvals.check import check_dockerfile, verdict_on
 from governance.approvals.enforcers import ENFORCERS
 from governance.approvals.facts import Base, Line, judge_all, judge_bases
-from governance.approvals.models import ApprovedBase
+from governance.approvals.models import ApprovedBase, KeptCopy
 from governance.approvals.rules import current_list
-from governance.images.models import Image, Tag
+from governance.approvals.users import users_of
+from governance.images.models import Image, Registry, Tag
 from governance.images.reference import parse_reference
 from tests.make import digest_of, make_image
 
@@ -56,8 +57,8 @@ def test_images_are_judged_by_their_base_in_a_fixed_number_of_statements(django_
     make_entry(outdated_days=5)
     make_entry(f"{JAVA}-banned", "*", "banned")
     bases = [Base(old.pk), Base(new.pk), Base(0, f"{JAVA}-banned:1"), Base(0, "docker.io/library/busybox:1"), Base(0)]
-    # The entries, the history of their repositories, and where the bases lie.
-    with django_assert_num_queries(3):
+    # The entries, the history of their repositories, the copies that are kept, and where the bases lie.
+    with django_assert_num_queries(4):
         found = judge_bases(bases)
     assert [found[base].verdict for base in bases] == ["deny", "allow", "deny", "unknown", "unknown"]
 
@@ -79,6 +80,28 @@ def test_terms_reach_references_and_documents() -> None:
     assert said(f"{JAVA}@{digest_of('java')}") == "deny"
     rules = [(rule.tag, rule.verdict) for rule in current_list().rules if rule.tags]
     assert rules == [("17", "deny"), ("", "allow")]
+
+
+def test_the_copy_is_judged_as_what_was_copied_and_may_be_asked_for() -> None:
+    java = make_image(f"{JAVA}:17", config=digest_of("java"))
+    make_entry(must_be_kept=True, breach="deny")
+    assert said(f"{JAVA}:17") == "deny"
+    registry = Registry.objects.create(host="own.example")
+    place = f"kept/{JAVA}"
+    copy = KeptCopy.objects.create(
+        name=JAVA, tag="17", digest=digest_of("java"), registry=registry, place=place, digests=[digest_of("java")]
+    )
+    # What is under way is not kept.
+    assert (said(f"own.example/{place}:17"), judge_bases([Base(java.pk)])[Base(java.pk)].verdict) == ("unknown", "deny")
+    KeptCopy.objects.update(state="kept")
+    assert (said(f"{JAVA}:17"), said(f"own.example/{place}:17"), said(copy.internal)) == ("deny", "allow", "allow")
+    assert judge_bases([Base(java.pk)])[Base(java.pk)].verdict == "allow"
+    assert judge_bases([Base(0, copy.internal)])[Base(0, copy.internal)].verdict == "allow"
+    answers = check_dockerfile(f"FROM {JAVA}:17\nFROM {copy.internal}\n")
+    assert [one.said.verdict for one in answers] == ["deny", "allow"]
+    assert answers[0].said.replacement == copy.internal
+    Image.objects.filter(pk=make_image("shop/app:1").pk).update(base_name=copy.internal)
+    assert users_of([ApprovedBase.objects.get()], None)[ApprovedBase.objects.get().pk].images == 1
 
 
 def test_of_a_tag_with_several_platforms_the_worst_counts() -> None:

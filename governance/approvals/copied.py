@@ -1,0 +1,56 @@
+"""What is known of kept copies when a base is judged: names that mean a copy, and the copy to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from governance.approvals.judgement import Asked
+from governance.approvals.models import KeptCopy
+from governance.images.reference import Reference
+
+if TYPE_CHECKING:
+    from governance.approvals.facts import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """All copies that are kept. Keys are `host/repository`."""
+
+    # Where a copy is kept: where it comes from.
+    sources: Mapping[str, str] = field(default_factory=dict)
+    # By (source, tag or digest): what to write, the newest copy of a tag.
+    internal: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    digests: frozenset[str] = frozenset()
+
+    def meant(self, line: Line) -> Line:
+        """What is written as the copy is judged as what was copied, and is taken from the copy."""
+        ref = line.reference
+        if source := self.sources.get(ref.name):
+            host, _, path = source.partition("/")
+            return replace(line, reference=Reference(host, path, ref.tag, ref.digest), kept=True)
+        copy = self.internal.get((ref.name, ref.digest or ref.tag or "latest"), "")
+        return replace(line, kept=False, copy=copy)
+
+    def by_content(self, asked: Asked) -> Asked:
+        """Of content nobody knows where it was pulled: that of a copy counts as taken from it, being the same."""
+        copy = next((self.internal[asked.name, one] for one in asked.digests if (asked.name, one) in self.internal), "")
+        return replace(asked, kept=not self.digests.isdisjoint(asked.digests), copy=copy)
+
+    def places(self, source: str) -> list[str]:
+        """Where copies of a repository are kept."""
+        return sorted(place for place, one in self.sources.items() if one == source)
+
+
+def known_copies() -> Copies:
+    """What may be built on: only whole copies count."""
+    rows = KeptCopy.objects.filter(state=KeptCopy.State.KEPT).select_related("registry").order_by("pk")
+    sources, internal, digests = {}, {}, set()
+    for row in rows:
+        sources[f"{row.registry.host}/{row.place}"] = row.name
+        digests |= {row.digest, *row.digests}
+        for key in (row.tag, row.digest, *row.digests):
+            if key:
+                internal[row.name, key] = row.internal
+    return Copies(sources, internal, frozenset(digests))
