@@ -35,6 +35,14 @@ def env_int(name: str, default: int, minimum: int = 0) -> int:
     return int(word)
 
 
+def env_choice(name: str, *words: str) -> str:
+    """Read one of `words`; the first where nothing is said."""
+    word = os.environ.get(name, words[0]).strip()
+    if word not in words:
+        raise ImproperlyConfigured(f"{name} must be {', '.join(words[:-1])} or {words[-1]}, not {word!r}")
+    return word
+
+
 def env_list(name: str, default: str, separator: str = ",") -> list[str]:
     """Read a list, comma-separated if nothing else is said; empty entries are left out."""
     return [word.strip() for word in os.environ.get(name, default).split(separator) if word.strip()]

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from governance.environment import database, env_bool, env_command, env_int, env_keys, env_list, env_secret
+from governance.environment import database, env_bool, env_choice, env_command, env_int, env_keys, env_list, env_secret
 from governance.findings.osv.ecosystems import ECOSYSTEMS, feed_addresses
 from governance.framework import INSTALLED_APPS as INSTALLED_APPS
 from governance.framework import MIDDLEWARE as MIDDLEWARE
@@ -190,11 +190,14 @@ VEX_LISTED_ONLY = env_bool("VEX_LISTED_ONLY", False)
 # Whether a base is approved only by another person than who put it forward.
 APPROVAL_NEEDS_TWO = env_bool("APPROVAL_NEEDS_TWO", False)
 # What a base is that no entry of the approved list names: unknown, warn or deny.
-APPROVAL_UNLISTED = os.environ.get("APPROVAL_UNLISTED", "unknown")
-if APPROVAL_UNLISTED not in ("unknown", "warn", "deny"):
-    raise ImproperlyConfigured("APPROVAL_UNLISTED must be unknown, warn or deny")
+APPROVAL_UNLISTED = env_choice("APPROVAL_UNLISTED", "unknown", "warn", "deny")
 # Minutes between two looks at each base where it comes from.
 UPSTREAM_MINUTES = env_int("UPSTREAM_MINUTES", 60, 5)
+# What the admission webhook does with images whose verdict is fail: `audit` warns and lets them run, `enforce` refuses.
+ADMISSION_MODE = env_choice("ADMISSION_MODE", "audit", "enforce")
+# What enforcing does with images that nobody knows enough of, and what is answered while the database is away.
+ADMISSION_UNKNOWN = env_choice("ADMISSION_UNKNOWN", "allow", "deny")
+ADMISSION_WHEN_DOWN = env_choice("ADMISSION_WHEN_DOWN", "allow", "deny")
 # Hosts beside the public internet that Portwarden may call itself: host, host:port or network, comma separated.
 try:
     OUTBOUND_ALLOWED_HOSTS = Allowed.of(env_list("OUTBOUND_ALLOWED_HOSTS", ""))

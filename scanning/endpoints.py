@@ -8,7 +8,7 @@ from collections.abc import Callable
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.urls import path
+from django.urls import path, re_path
 from kombu.exceptions import KombuError
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from redis.exceptions import RedisError
@@ -20,6 +20,7 @@ from governance.findings.models import Silence, Source
 from governance.findings.osv.rematch import waiting as unmatched
 from governance.findings.weigh import waiting
 from governance.web.problems import problem
+from scanning.admission import image_policy, validate
 from scanning.feed_views import rows
 from scanning.models import Delivery
 from scanning.programs import program
@@ -129,5 +130,10 @@ urlpatterns = [
     path("readyz", readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),
     path("programs/<slug:name>", program, name="program"),
+    # The API server cleans the address that it is told, and with it goes the last slash.
+    re_path(r"^admission/validate/?$", validate, name="admission"),
+    re_path(r"^admission/validate/(?P<secret>[^/]+)/?$", validate, name="admission-by-address"),
+    re_path(r"^admission/image-policy/?$", image_policy, name="image-policy"),
+    re_path(r"^admission/image-policy/(?P<secret>[^/]+)/?$", image_policy, name="image-policy-by-address"),
     path("webhooks/<slug:kind>/<str:source>/", webhook, name="webhook"),
 ]

@@ -80,6 +80,9 @@ STATES_BASE = {"viewer": 403, "stranger": 404, "auditor": 403}
 ROWS: dict[str, list[Row]] = {
     "healthz": [Row(everyone(200))],
     "readyz": [Row(everyone(200))],
+    # With a token that may ask or not: the question is read first, and this is none (tests/scanning/test_admission.py).
+    **{name: [Row(everyone(401) | dict.fromkeys(TOKENS, 400), "post")] for name in ("admission", "image-policy")},
+    **{f"{name}-by-address": [Row(everyone(400), "post", "secret")] for name in ("admission", "image-policy")},
     # A build fetches it before it has a token to show.
     "program": [Row(everyone(200), named="program")],
     # The test client calls from loopback; a bearer token is judged by its scope all the same.
@@ -473,7 +476,7 @@ def identity(who: str, team: Team, mate: User, stranger: User, admin: User) -> C
     return client
 
 
-WORDS = {"feed": "kev", "document": "json", "program": "portwarden-gate"}
+WORDS = {"feed": "kev", "document": "json", "program": "portwarden-gate", "secret": "pw_nobody"}
 
 
 def arguments(named: str, team: Team) -> list[object]:

@@ -32,22 +32,29 @@ ON CONFLICT (key) DO NOTHING
 
 
 def teams_asking(viewer: Viewer | None) -> set[int] | None:
-    """About whose images somebody may ask a gate; None is everybody's. A token that sends may ask of what it sends."""
+    """About whose images somebody may ask a gate; None is everybody's.
+
+    A token that sends may ask of what it sends, a cluster's of what it is to run.
+    """
     if viewer is None:
         return None
-    if isinstance(viewer, Token) and viewer.scope == Token.Scope.INGEST:
+    if isinstance(viewer, Token) and viewer.scope in (Token.Scope.INGEST, Token.Scope.AGENT):
         return None if viewer.team_id is None else {viewer.team_id}
     return teams_of(viewer)
 
 
 def ask_gate(viewer: Viewer | None, reference: str, stage: str, gate: str = "gate") -> Judged:
-    """The verdict on what a reference or digest names, for who asks; kept. What they may not see is unknown to them."""
-    teams = teams_asking(viewer)
-    named = images_named(reference)
-    images = [pk for pk, owners in named if teams is None or not teams.isdisjoint(owners)]
-    said = worst_of(images, stage)
+    """The verdict on what a reference or digest names, for who asks; kept."""
+    said = ask(viewer, reference, stage)
     keep(viewer, reference, said, gate)
     return said
+
+
+def ask(viewer: Viewer | None, reference: str, stage: str) -> Judged:
+    """The verdict, and nothing written down. What the asker may not see is unknown to them."""
+    teams = teams_asking(viewer)
+    named = images_named(reference)
+    return worst_of([pk for pk, owners in named if teams is None or not teams.isdisjoint(owners)], stage)
 
 
 def worst_of(images: Collection[int], stage: str, now: datetime | None = None) -> Judged:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import secrets
 import signal
@@ -249,6 +250,15 @@ class Instance:
     def is_final(self, pk: int | None) -> bool:
         """The delivery is finished or put aside."""
         return self.delivery(pk)["finished_at"] is not None
+
+    def post(self, path: str, document: object) -> Any:
+        """Send a document; the answer's."""
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=20)
+        try:
+            connection.request("POST", path, json.dumps(document), {"Content-Type": "application/json"})
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
 
     def status(self, path: str, **headers: str) -> int:
         """Status of a GET, 0 where nobody answers."""

@@ -78,3 +78,27 @@ def test_pages_say_that_the_database_is_away(instance: Instance, ledger: Ledger)
     finally:
         instance.start_postgres()
     assert set(answers.values()) <= {200, 503}, answers
+
+
+def test_a_cluster_is_answered_within_its_second_without_a_database(instance: Instance, ledger: Ledger) -> None:
+    token = instance.manage("token", "create", "cluster", "--scope", "agent")
+    pod = {"spec": {"containers": [{"image": "registry.example/shop/api:1"}]}}
+    request = {"uid": "1", "kind": {"kind": "Pod"}, "operation": "CREATE", "object": pod}
+    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+
+    def answered() -> tuple[str, float]:
+        began = time.monotonic()
+        said = instance.post(f"/admission/validate/{token}/", review)["response"]
+        assert said["allowed"]
+        return said["auditAnnotations"]["verdict"], time.monotonic() - began
+
+    assert answered()[0] == "unknown"
+    for hurt, mend in ((instance.freeze, instance.thaw), (instance.kill, lambda _: instance.start_postgres())):
+        hurt("postgres")
+        try:
+            said = [answered() for _ in range(6)]
+        finally:
+            mend("postgres")
+        assert "down" in {verdict for verdict, _ in said}
+        assert max(seconds for _, seconds in said) < 1.2, said
+        wait_until(lambda: answered()[0] == "unknown", "it looks things up again")
