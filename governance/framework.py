@@ -22,6 +22,7 @@ INSTALLED_APPS = [
     "governance.runtime",
     "governance.approvals",
     "governance.policy",
+    "governance.briefings",
     "governance.overview",
     "scanning",
 ]

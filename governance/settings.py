@@ -212,6 +212,19 @@ OUTBOUND_PROXY = env_secret("OUTBOUND_PROXY")
 if OUTBOUND_PROXY and urlsplit(OUTBOUND_PROXY).scheme not in ("http", "https"):
     raise ImproperlyConfigured("OUTBOUND_PROXY must begin with http:// or https://")
 OUTBOUND_NO_PROXY = env_list("OUTBOUND_NO_PROXY", "")
+# The mail server that digests and alerts go through (none: they are only kept), its port, and how it is spoken to:
+# `starttls`, `tls` from the first byte, or `off` for a server on this machine.
+SMTP_HOST = os.environ.get("SMTP_HOST", "")
+SMTP_TLS = os.environ.get("SMTP_TLS", "starttls")
+if SMTP_TLS not in ("starttls", "tls", "off"):
+    raise ImproperlyConfigured("SMTP_TLS must be starttls, tls or off")
+SMTP_PORT = env_int("SMTP_PORT", {"starttls": 587, "tls": 465, "off": 25}[SMTP_TLS], 1)
+SMTP_USER = os.environ.get("SMTP_USER", "")
+SMTP_PASSWORD = env_secret("SMTP_PASSWORD")
+# Whom mails are from.
+MAIL_FROM = os.environ.get("MAIL_FROM") or f"Portwarden <portwarden@{urlsplit(BASE_URL).hostname}>"
+# Weeks that digests are kept in the archive.
+DIGEST_WEEKS = env_int("DIGEST_WEEKS", 104, 1)
 # Where each feed is fetched from: an https address or the path of a file; `off` leaves it to `manage.py feeds`.
 FEEDS = {
     "epss": os.environ.get("EPSS_FEED", "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz"),

@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("vex/", include("governance.findings.vex_urls")),
     path("posture/", include("governance.runtime.urls")),
     path("approved/", include("governance.approvals.urls")),
+    path("digests/", include("governance.briefings.urls")),
     path("deliveries/", include("scanning.urls")),
     path("sources/webhooks/", include("scanning.webhook_urls")),
     path("registries/", include("scanning.registry_urls")),

@@ -116,13 +116,14 @@ class Outbox(models.Model):
         WAITING = "waiting", "Waiting"
         SENDING = "sending", "Sending"
         SENT = "sent", "Sent"
+        UNCONFIRMED = "unconfirmed", "Not confirmed"
         GIVEN_UP = "given_up", "Given up"
         HELD = "held", "Held"
 
     kind = models.CharField(max_length=40)
     dedupe_key = models.CharField(max_length=255, unique=True)
     payload = models.JSONField()
-    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    state = models.CharField(max_length=12, choices=State, default=State.WAITING)
     attempts = models.SmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(db_default=Now())
     lease_owner = models.UUIDField(null=True)

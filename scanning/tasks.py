@@ -12,7 +12,7 @@ from governance.policy.work import settle_verdicts
 from governance.runtime.counts import settle_running
 from scanning import copies as copying
 from scanning import crawl as crawling
-from scanning import deliveries, hearing, looks, pool, refresh, retention, scan_plan, scans
+from scanning import deliveries, hearing, looks, pool, posting, refresh, retention, scan_plan, scans
 from scanning import upstream as watching
 from scanning.hints import hint
 from scanning.slots import take_slot
@@ -32,6 +32,14 @@ def prune() -> None:
     if take_slot("prune", 3600):
         deliveries.prune()
         split.prune_splits()
+        posting.prune()
+
+
+@shared_task(ignore_result=True)
+def brief() -> None:
+    """Digests whose hour has come."""
+    posting.plan()
+    posting.carry_out()
 
 
 @shared_task(ignore_result=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,6 +18,9 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from governance.accounts.models import Team, Token, User
 from governance.approvals.life import request_base
 from governance.approvals.retention import ask_run, pin, save_rule
+from governance.briefings.models import Subscription
+from governance.briefings.services import Wish, brief, subscribe_address
+from governance.briefings.write import unsubscribe_path
 from governance.findings.models import Advisory, Source
 from governance.findings.models_vex import VexStatement
 from governance.images.models import Image
@@ -76,6 +80,9 @@ CHANGES_REGISTRY = api((), viewer=404, stranger=404, auditor=403)
 TABS = ("findings", "packages", "layers", "work", "rebuild", "scans", "timeline", "checks")
 # The team's mate only views; its editors may.
 STATES_BASE = {"viewer": 403, "stranger": 404, "auditor": 403}
+
+WEEKLY = {"weekday": "0", "hour": "8", "timezone": "UTC", "when_quiet": "silence"}
+MAILBOX = {"address": "new@example.org", **WEEKLY}
 
 ROWS: dict[str, list[Row]] = {
     "healthz": [Row(everyone(200))],
@@ -152,6 +159,20 @@ ROWS: dict[str, list[Row]] = {
     ],
     "runtime:posture_list": [Row(page())],
     "runtime:posture_detail": [Row(OWN_PAGE, named="run")],
+    "digests:digest_list": [Row(page())],
+    "digests:digest_detail": [Row(OWN_PAGE, named="briefing")],
+    "digests:digest_mail": [Row(OWN_PAGE, named="briefing")],
+    "digests:digest_preview": [Row(page())],
+    # Nobody here has an e-mail address.
+    "digests:subscription": [Row(page()), Row(page() | dict.fromkeys(PEOPLE[1:], 422), "post", data=WEEKLY)],
+    "digests:reader_list": [
+        Row(page()),
+        Row(page(viewer=403, stranger=422, auditor=403, admin=302), "post", data=MAILBOX),
+    ],
+    "digests:reader_preview": [Row(OWN_PAGE, named="mailbox")],
+    "digests:reader_stop": [Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "mailbox")],
+    # The address proves that one has the mail.
+    "digests:unsubscribe": [Row(everyone(200), named="way out"), Row(everyone(200), "post", "way out")],
     "approved:base_list": [Row(page())],
     "approved:request_list": [Row(page())],
     "approved:base_new": [
@@ -485,6 +506,8 @@ def arguments(named: str, team: Team) -> list[object]:
         return [WORDS[named]]
     if named in ("pin", "rule", "retention run"):
         return [of_retention(named)]
+    if named in ("briefing", "mailbox", "way out"):
+        return of_digest(named, subscribe_address(make_user(role=User.Role.ADMIN), "shop@example.org", team, Wish()))
     if named == "base request":
         return [request_base(None, "alpine:3.22", team=team, reason="needed").pk]
     return of_team(named, team)
@@ -496,6 +519,16 @@ def of_retention(named: str) -> int:
         return pin(None, "0" * 64, "kept").pk
     rule = save_rule(None, None, {"name": "some", "repositories": "*"})
     return rule.pk if named == "rule" else ask_run(None).pk
+
+
+def of_digest(named: str, row: Subscription) -> list[object]:
+    """What belongs to the digest of the team's mailbox."""
+    if named == "briefing":
+        row.starts_at = datetime(2026, 1, 1, tzinfo=UTC)
+        briefing = brief(row, datetime.now(UTC))
+        assert briefing is not None
+        return [briefing.pk]
+    return [row.pk] if named == "mailbox" else [unsubscribe_path(row).split("/")[-2]]
 
 
 def of_team(named: str, team: Team) -> list[object]:
@@ -606,8 +639,8 @@ def test_every_answer_carries_its_headers(name: str, admin, client) -> None:
         name
         for name, rows in ROWS.items()
         for row in rows
-        # A sender's call is no form: it has no session to abuse.
-        if row.method == "post" and not name.startswith("api:") and name != "webhook"
+        # A sender's call is no form: it has no session to abuse. Nor has a mail program that ends a subscription.
+        if row.method == "post" and not name.startswith("api:") and name not in ("webhook", "digests:unsubscribe")
     ],
 )
 def test_no_change_without_the_forms_token(name: str, team, admin) -> None:

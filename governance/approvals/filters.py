@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import django_filters as filters
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -9,11 +11,19 @@ from django_filters.filterset import FilterSet
 
 from governance.accounts.picker import team_ids
 from governance.approvals.guard import KINDS
-from governance.approvals.models import ApprovedBase, RetentionItem
+from governance.approvals.models import ApprovedBase, ApprovedBaseQuerySet, RetentionItem
 from governance.images.reference import parse_reference
-from governance.web.widgets import select
+from governance.web.widgets import YesNo, select
 
+# How long before its last day, or the day of its review, an entry counts as ending.
+ENDING_DAYS = 30
 STATES = [*ApprovedBase.State.choices[:6], ("declined", "Declined"), ("retired", "Replaced")]
+
+
+def ending(today: date) -> Q:
+    """Entries whose sunset or review comes within thirty days."""
+    soon = (today, today + timedelta(days=ENDING_DAYS))
+    return Q(sunset_on__range=soon) | Q(review_on__range=soon)
 
 
 class ApprovedFilterSet(FilterSet):
@@ -25,6 +35,7 @@ class ApprovedFilterSet(FilterSet):
     )
     family = filters.CharFilter(field_name="family", lookup_expr="iexact", label="Family", max_length=60)
     team = filters.CharFilter(method="by_team", label="Team", max_length=100)
+    ending = filters.BooleanFilter(method="by_ending", label="Ends or is reviewed soon", widget=YesNo())
 
     class Meta:
         model = ApprovedBase
@@ -57,10 +68,14 @@ class ApprovedFilterSet(FilterSet):
             return listed.filter(state__in=("approved", "deprecated")).exclude(ended).exclude(leaving)
         return rows.filter(state=value)
 
-    def by_team(self, rows: QuerySet[ApprovedBase], _: str, value: str) -> QuerySet[ApprovedBase]:
+    def by_team(self, rows: ApprovedBaseQuerySet, _: str, value: str) -> QuerySet[ApprovedBase]:
         """Owned or asked for by the team; what is nobody's is everybody's."""
-        teams = team_ids(self.request, value)
-        return rows.filter(Q(owner__in=teams) | Q(asked_by__in=teams) | Q(owner=None, asked_by=None))
+        return rows.of_teams(team_ids(self.request, value))
+
+    def by_ending(self, rows: ApprovedBaseQuerySet, _: str, value: bool) -> QuerySet[ApprovedBase]:
+        """Within thirty days, or not."""
+        soon = ending(timezone.now().date())
+        return rows.filter(soon) if value else rows.exclude(soon)
 
 
 class RequestFilterSet(FilterSet):

@@ -18,8 +18,8 @@ from governance.approvals.models import ApprovedBase
 from governance.approvals.standing import State as Listed
 from governance.approvals.standing import built_on_any, by_state
 from governance.approvals.users import users_of
-from governance.findings.models import Source
-from governance.findings.search import search_images
+from governance.findings.models import Finding, Source
+from governance.findings.search import having, search_images, vulnerability_ids
 from governance.findings.sources import images_of_source
 from governance.findings.traits import WORDS as TRAIT_WORDS
 from governance.images.correction import NOTHING
@@ -77,6 +77,7 @@ class ImageFilterSet(FilterSet):
     """What the image list can be narrowed by; everything is in the URL."""
 
     q = filters.CharFilter(method="by_text", label="Search", max_length=300)
+    vulnerability = filters.CharFilter(method="by_vulnerability", label="Has", max_length=100)
     repository = filters.CharFilter(method="by_repository", label="Repository", max_length=400)
     team = filters.CharFilter(method="by_team", label="Team", max_length=100)
     state = filters.MultipleChoiceFilter(choices=Image.State.choices, distinct=False, label="State")
@@ -126,6 +127,11 @@ class ImageFilterSet(FilterSet):
     def by_text(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
         """The search box."""
         return search_images(images, value)
+
+    def by_vulnerability(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
+        """Images that have it, by any of its names."""
+        named = Finding.objects.filter(advisory__vulnerability__in=vulnerability_ids(value.replace("\x00", "")))
+        return images.filter(having(list(named.values_list("pk", flat=True))))
 
     def by_repository(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
         """A repository by number, by `host/name`, or by its name alone."""

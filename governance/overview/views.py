@@ -20,7 +20,19 @@ from governance.web.keyset import Page
 from governance.web.views import ListPage, render_page
 
 # Filters that are folded away unless one of them is set.
-MORE = ("base", "exploited", "fixable", "current", "heard", "place", "trait", "eol", "identified", "demo")
+MORE = (
+    "base",
+    "vulnerability",
+    "exploited",
+    "fixable",
+    "current",
+    "heard",
+    "place",
+    "trait",
+    "eol",
+    "identified",
+    "demo",
+)
 # Silent sources that the start page names one by one.
 SHOWN = 3
 

@@ -19,6 +19,7 @@ PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ("", (("findings:vulnerability_list", "Vulnerabilities", "bug"),)),
     ("", (("approved:base_list", "Approved list", "approved"),)),
     ("", (("runtime:posture_list", "Posture", "posture"),)),
+    ("", (("digests:digest_list", "Digests", "mail"),)),
     (
         "Sources",
         (
@@ -47,6 +48,8 @@ ELSEWHERE = {
     "images:repository_detail": "images:image",
     "bases:unknown": "bases:base",
     "bases:compare": "bases:base",
+    "digests:subscription": "digests:digest",
+    "digests:reader_list": "digests:digest",
     "scanning:format_list": "scanning:delivery",
     "scanning:scan_list": "scanning:delivery",
     "teams:member_add": "teams:team",

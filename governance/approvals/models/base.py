@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 
 from django.contrib.postgres.fields import ArrayField
@@ -32,6 +33,11 @@ class ApprovedBaseQuerySet(models.QuerySet["ApprovedBase"]):
     def listed(self) -> ApprovedBaseQuerySet:
         """What counts, in whatever direction."""
         return self.filter(state__in=ApprovedBase.LISTED)
+
+    def of_teams(self, teams: Collection[int]) -> ApprovedBaseQuerySet:
+        """Owned or asked for by the teams; what is nobody's is everybody's."""
+        nobodys = models.Q(owner=None, asked_by=None)
+        return self.filter(models.Q(owner__in=teams) | models.Q(asked_by__in=teams) | nobodys)
 
 
 class ApprovedBase(models.Model):

@@ -1,0 +1,61 @@
+"""Whose things a digest is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from governance.accounts.models import Team, User
+from governance.accounts.scope import teams_of
+from governance.briefings.models import Subscription
+
+# Images that count: what a tag still names. `%(teams)s` is null for everything.
+CURRENT = (
+    "image.merged_into_id IS NULL AND NOT image.superseded"
+    " AND (%(teams)s::bigint[] IS NULL OR image.owners && %(teams)s::bigint[])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """`teams` None is everything; `picked` is what `team=` says in links; `viewer` sees what the reader sees."""
+
+    teams: list[int] | None
+    picked: str
+    viewer: User
+    now: datetime
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """For statements."""
+        return {"teams": self.teams, "now": self.now}
+
+    def link(self, page: str, *args: Any, **query: Any) -> str:
+        """The address of a list, narrowed to the reader's things."""
+        said = [(name, value) for name, value in query.items() if value not in (None, "")]
+        if self.picked:
+            said.append(("team", self.picked))
+        return reverse(page, args=args) + (f"?{urlencode(said, doseq=True)}" if said else "")
+
+
+def scope_of(subscription: Subscription, now: datetime) -> Scope:
+    """A person reads about their teams, or everything where they see everything; an address about its team."""
+    if subscription.person:
+        teams = teams_of(subscription.person)
+        return Scope(
+            None if teams is None else sorted(teams), "" if teams is None else "mine", subscription.person, now
+        )
+    if subscription.team:
+        return Scope([subscription.team.pk], str(subscription.team.pk), stand_in(subscription.team), now)
+    return Scope(None, "", User(username="everybody", role=User.Role.AUDITOR), now)
+
+
+def stand_in(team: Team) -> User:
+    """Somebody who is in this team and nowhere else: what the readers of its address see."""
+    somebody = User(username=f"team {team.pk}", role=User.Role.MEMBER)
+    somebody.held_roles = {team.pk: (team.name, "viewer")}
+    return somebody

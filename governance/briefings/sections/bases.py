@@ -1,0 +1,20 @@
+"""Bases that current images stand on directly."""
+
+from __future__ import annotations
+
+from django.db import connection
+
+from governance.briefings.scope import CURRENT, Scope
+
+USED = f"""
+SELECT base.id, base.reference, count(*) AS images FROM images_image image
+JOIN images_image base ON base.id = image.base_id
+WHERE {CURRENT} GROUP BY 1, 2 ORDER BY images DESC, base.id LIMIT 2000
+"""
+
+
+def used(scope: Scope) -> dict[int, str]:
+    """{image: its reference}, those that most is built on first."""
+    with connection.cursor() as cursor:
+        cursor.execute(USED, scope.arguments)
+        return {pk: reference or f"image {pk}" for pk, reference, _ in cursor.fetchall()}

@@ -1,0 +1,52 @@
+"""Vulnerabilities of what is current that are critical or known to be used in attacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+from governance.briefings.scope import CURRENT, Scope
+from governance.web.templatetags.portwarden import readable
+
+# From the few images with anything that bad to their sets, and from those to vulnerabilities: each set is opened once.
+WORST = f"""
+WITH held AS (
+    SELECT image.finding_set_id AS id, count(*) AS images FROM images_image image
+    WHERE {CURRENT} AND image.finding_set_id IS NOT NULL AND (image.critical > 0 OR image.exploited > 0)
+    GROUP BY 1
+), line AS (
+    SELECT held.id, held.images, vulnerability.id AS vulnerability, vulnerability.name,
+           bool_or(vulnerability.kev_added IS NOT NULL) AS exploited, bool_or(finding.severity = 5) AS critical,
+           bool_or(finding.fixed_version <> '') AS fixable
+    FROM held JOIN findings_findingset s ON s.id = held.id CROSS JOIN LATERAL unnest(s.findings) AS one
+    JOIN findings_finding finding ON finding.id = one
+    JOIN findings_advisory advisory ON advisory.id = finding.advisory_id
+    JOIN findings_vulnerability vulnerability ON vulnerability.id = advisory.vulnerability_id
+    WHERE finding.severity = 5 OR vulnerability.kev_added IS NOT NULL
+    GROUP BY 1, 2, 3, 4
+)
+SELECT name, bool_or(exploited), bool_or(fixable), sum(images)::int AS images
+FROM line GROUP BY vulnerability, name ORDER BY images DESC, name
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """One vulnerability."""
+
+    name: str
+    exploited: bool
+    fixable: bool
+
+    @property
+    def shown(self) -> str:
+        """Its name, and what to do."""
+        return f"{readable(self.name, 60)} ({'a fix is known' if self.fixable else 'no fix known yet'})"
+
+
+def worst(scope: Scope) -> list[Worst]:
+    """Critical or known exploited ones in the scope, those of most images first."""
+    with connection.cursor() as cursor:
+        cursor.execute(WORST, scope.arguments)
+        return [Worst(*row[:3]) for row in cursor.fetchall()]

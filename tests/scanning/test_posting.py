@@ -1,0 +1,249 @@
+"""Digests reach a real mail server once, whatever dies or hangs up on the way."""
+
+from __future__ import annotations
+
+import email
+import socket
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from email.policy import default
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from django.db import connection
+from django.test import Client
+
+from governance.accounts.models import Team, User
+from governance.briefings.models import Briefing, Subscription
+from governance.briefings.services import Wish, subscribe_address
+from scanning import failpoints, posting
+from scanning.models import Outbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MONDAY = datetime(2026, 11, 23, 8, tzinfo=UTC)
+
+
+class Inbox:
+    """A mail server's memory, and how it behaves; `drop` hangs up after the dot, without an answer."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+        self.answers: dict[str, str] = {}
+        self.drop = False
+
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:  # noqa: N802
+        envelope.rcpt_tos.append(address)
+        return self.answers.get("rcpt", "250 OK")
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        if "data" in self.answers:
+            return self.answers["data"]
+        content = envelope.content
+        assert isinstance(content, bytes)
+        found = email.message_from_bytes(content, policy=default)
+        assert isinstance(found, EmailMessage)
+        self.mails.append(found)
+        if self.drop:
+            assert server.transport is not None
+            server.transport.close()
+        return "250 taken"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Controller]:
+    controller = Controller(Inbox(), hostname="127.0.0.1", port=0)
+    # The library binds to port 0 but then knocks at it; the real one is asked of the socket.
+    controller.port = free_port()
+    controller.start()
+    yield controller
+    controller.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.fixture
+def inbox(server: Controller, settings: Any) -> Inbox:
+    settings.SMTP_HOST, settings.SMTP_PORT, settings.SMTP_TLS = "127.0.0.1", server.port, "off"
+    settings.MAIL_FROM = "Portwarden <portwarden@example.org>"
+    server.handler.__init__()  # type: ignore[misc]
+    found = server.handler
+    assert isinstance(found, Inbox)
+    return found
+
+
+@pytest.fixture
+def mailboxes(team: Team, admin: User) -> list[Subscription]:
+    """Three readers whose hour has come."""
+    for name in ("a", "b", "c"):
+        subscribe_address(admin, f"{name}@example.org", team, Wish(when_quiet="heartbeat"))
+    Subscription.objects.update(starts_at=MONDAY - timedelta(days=30), next_at=MONDAY)
+    return list(Subscription.objects.order_by("pk"))
+
+
+def again() -> None:
+    """As if a while had passed: leases ran out, and what waited is due."""
+    past = datetime(2026, 1, 1, tzinfo=UTC)
+    Outbox.objects.filter(state="sending").update(lease_until=past)
+    Outbox.objects.update(next_attempt_at=past)
+
+
+def test_a_digest_arrives_as_a_mail_that_one_can_leave(inbox: Inbox, mailboxes: list[Subscription]) -> None:
+    assert posting.plan(MONDAY) == 3
+    assert posting.carry_out() == 3
+    assert {mail["To"] for mail in inbox.mails} == {"a@example.org", "b@example.org", "c@example.org"}
+    mail = next(mail for mail in inbox.mails if mail["To"] == "a@example.org")
+    briefing = Briefing.objects.get(recipient="a@example.org")
+    assert mail["Message-ID"] == briefing.message_id
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    plain, html = mail.get_body(("plain",)), mail.get_body(("html",))
+    assert plain is not None
+    assert html is not None
+    assert plain.get_content().replace("\r\n", "\n").strip() == briefing.text.strip()
+    assert "prefers-color-scheme: dark" in html.get_content()
+    assert '<p style="' in html.get_content() or 'style="' in html.get_content()
+    assert briefing.state == Briefing.State.SENT
+    path = mail["List-Unsubscribe"].strip("<>").removeprefix("http://127.0.0.1:8000")
+    stranger = Client(enforce_csrf_checks=True)
+    assert "No more digests?" in stranger.get(path).content.decode()
+    assert Subscription.objects.get(address="a@example.org").is_active
+    assert stranger.post(path, {"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert not Subscription.objects.get(address="a@example.org").is_active
+    assert stranger.get(path[:-3] + "xx/").status_code == 404
+
+
+def test_two_schedulers_at_once_make_one(inbox: Inbox, mailboxes: list[Subscription]) -> None:
+    start = threading.Barrier(4)
+
+    def scheduler() -> None:
+        start.wait()
+        posting.plan(MONDAY)
+        posting.carry_out()
+        connection.close()
+
+    threads = [threading.Thread(target=scheduler) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    posting.carry_out()
+    assert sorted(mail["To"] for mail in inbox.mails) == ["a@example.org", "b@example.org", "c@example.org"]
+    assert Briefing.objects.filter(state="sent").count() == 3
+
+
+def test_a_server_that_hangs_up_after_the_data_gets_no_second_mail(inbox: Inbox, mailboxes: list[Subscription]) -> None:
+    inbox.drop = True
+    posting.plan(MONDAY)
+    posting.carry_out()
+    inbox.drop = False
+    again()
+    posting.carry_out()
+    assert len(inbox.mails) == 3
+    assert set(Briefing.objects.values_list("state", flat=True)) == {"unconfirmed"}
+    assert "hung up before it said" in Briefing.objects.first().error  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("where", "code", "state"), [("rcpt", "550 nobody", "failed"), ("data", "554 no", "failed")])
+def test_a_refusal_is_final_and_said(
+    inbox: Inbox, mailboxes: list[Subscription], where: str, code: str, state: str
+) -> None:
+    inbox.answers[where] = code
+    posting.plan(MONDAY)
+    posting.carry_out()
+    again()
+    assert posting.carry_out() == 0
+    assert {row.state for row in Briefing.objects.all()} == {state}
+    assert code in Briefing.objects.first().error  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("where", ["rcpt", "data"])
+def test_a_busy_server_is_tried_again(inbox: Inbox, mailboxes: list[Subscription], where: str) -> None:
+    inbox.answers[where] = "451 later"
+    posting.plan(MONDAY)
+    posting.carry_out()
+    assert inbox.mails == []
+    inbox.answers.clear()
+    assert posting.carry_out() == 0, "not at once"
+    again()
+    assert posting.carry_out() == 3
+    assert len(inbox.mails) == 3
+
+
+def test_a_server_that_is_down_is_tried_again(inbox: Inbox, mailboxes: list[Subscription], settings: Any) -> None:
+    port, settings.SMTP_PORT = settings.SMTP_PORT, free_port()
+    posting.plan(MONDAY)
+    posting.carry_out()
+    assert "cannot be reached" in Outbox.objects.first().error  # type: ignore[union-attr]
+    settings.SMTP_PORT = port
+    again()
+    posting.carry_out()
+    assert len(inbox.mails) == 3
+
+
+@pytest.mark.parametrize(
+    ("point", "mails", "states"),
+    [
+        ("outbox.before", 3, {"sent"}),  # nothing had left: sent again
+        ("outbox.crossed", 2, {"sent", "unconfirmed"}),  # between the mark and the dot
+        ("outbox.sent", 3, {"sent", "unconfirmed"}),  # the server has it, and nobody wrote that down
+    ],
+)
+def test_a_worker_that_dies_sends_nothing_twice(
+    inbox: Inbox, mailboxes: list[Subscription], monkeypatch: Any, point: str, mails: int, states: set[str]
+) -> None:
+    posting.plan(MONDAY)
+    monkeypatch.setattr(failpoints, "POINTS", {point: ("raise", "")})
+    with pytest.raises(RuntimeError):
+        posting.carry_out()
+    monkeypatch.setattr(failpoints, "POINTS", {})
+    posting.carry_out()
+    again()
+    posting.carry_out()
+    again()
+    posting.carry_out()
+    assert len({mail["To"] for mail in inbox.mails}) == len(inbox.mails) == mails
+    assert set(Briefing.objects.values_list("state", flat=True)) == states
+
+
+def test_a_scheduler_that_dies_leaves_nothing_half_made(
+    inbox: Inbox, mailboxes: list[Subscription], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(failpoints, "POINTS", {"briefing.made": ("raise", "")})
+    with pytest.raises(RuntimeError):
+        posting.plan(MONDAY)
+    assert not Briefing.objects.exists()
+    assert not Outbox.objects.exists()
+    monkeypatch.setattr(failpoints, "POINTS", {})
+    assert posting.plan(MONDAY) == 3
+    posting.carry_out()
+    assert len(inbox.mails) == 3
+
+
+def test_a_digest_that_cannot_be_made_does_not_hold_up_the_others(
+    inbox: Inbox, mailboxes: list[Subscription], monkeypatch: Any
+) -> None:
+    real = posting.brief
+
+    def brief(subscription: Subscription, now: datetime) -> Briefing | None:
+        if subscription.pk == mailboxes[0].pk:
+            raise ValueError("broken")
+        return real(subscription, now)
+
+    monkeypatch.setattr(posting, "brief", brief)
+    assert posting.plan(MONDAY) == 2
+    monkeypatch.setattr(posting, "brief", real)
+    assert posting.plan(datetime.now(UTC) + timedelta(minutes=11)) >= 1
+    assert Briefing.objects.filter(subscription=mailboxes[0]).count() == 1
+
+
+def test_without_a_mail_server_digests_are_kept(mailboxes: list[Subscription]) -> None:
+    assert posting.plan(MONDAY) == 3
+    assert not Outbox.objects.exists()
+    assert {row.state for row in Briefing.objects.all()} == {"kept"}
