@@ -14,13 +14,14 @@ from governance.findings.record import Arrival
 from governance.findings.report import Benchmark, Check, Kind, Result, ScanReport, Severity
 from governance.images.models import Image
 from governance.runtime.benchmarks import record_benchmarks
-from governance.runtime.models import BenchmarkRun
+from governance.runtime.models import Agent, BenchmarkRun, Cluster, Running, Workload
 from scanning.body import Body, receive
 from scanning.deliveries import Envelope, accept, claim
 from scanning.ingest import process
 from scanning.models import Delivery
 
 NUMBERS = itertools.count(1)
+RUNS_SINCE = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def digest_of(word: str) -> str:
@@ -180,3 +181,16 @@ def make_statement(
     products = [{"@id": product, **parts}] if product else []
     said = {"justification": "component_not_present"} if status == "not_affected" else {}
     return {"vulnerability": {"name": name}, "products": products, "status": status, **said, **more}
+
+
+def make_running(image: Image | None, name: str = "api", agent: Agent | None = None, **fields: Any) -> Running:
+    """A workload of a Deployment that runs the image."""
+    if agent is None:
+        cluster = Cluster.objects.create(uid=f"uid-{name}", kind="cluster", name="prod-eu", first_seen=RUNS_SINCE)
+        times = {"taken_at": RUNS_SINCE, "first_heard": RUNS_SINCE, "last_heard": RUNS_SINCE}
+        agent = Agent.objects.create(cluster=cluster, name="kubernetes", instance="one", **times)
+    workload = Workload.objects.create(
+        agent=agent, cluster=agent.cluster, namespace="shop", kind="Deployment", name=name, first_seen=RUNS_SINCE
+    )
+    said = {"key": name.encode(), "first_seen": RUNS_SINCE, **fields}
+    return Running.objects.create(workload=workload, agent=agent, image=image, **said)

@@ -30,7 +30,7 @@ from scanning.connections import save_connection
 from scanning.models import Delivery
 from scanning.webhook_sources import Wanted, add_source
 from tests.conftest import Machine
-from tests.make import deliver, make_image, make_run, make_statement, make_token, make_user, make_vex
+from tests.make import deliver, make_image, make_run, make_running, make_statement, make_token, make_user, make_vex
 
 pytestmark = pytest.mark.django_db
 
@@ -77,7 +77,7 @@ CHANGES_TEAM = page(viewer=403, stranger=404, auditor=403, admin=302)
 # Registries list everybody's repositories: whoever does not see everything is told nothing of them.
 SEES_ALL = api(READERS, viewer=404, stranger=404, team_read=404, other_read=404)
 CHANGES_REGISTRY = api((), viewer=404, stranger=404, auditor=403)
-TABS = ("findings", "packages", "layers", "work", "rebuild", "scans", "timeline", "checks")
+TABS = ("findings", "packages", "layers", "work", "rebuild", "workloads", "scans", "timeline", "checks")
 # The team's mate only views; its editors may.
 STATES_BASE = {"viewer": 403, "stranger": 404, "auditor": 403}
 
@@ -157,6 +157,13 @@ ROWS: dict[str, list[Row]] = {
     "sources:source_limit": [
         Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "source", {"hours": "24"}),
     ],
+    # What runs in a cluster of nobody's is told to whose images run there.
+    "findings:vulnerability_export": [Row(OWN_PAGE, named="vulnerability")],
+    "workloads:workload_list": [Row(page())],
+    "workloads:workload_export": [Row(page())],
+    "workloads:workload_detail": [Row(OWN_PAGE, named="workload")],
+    "workloads:agent_list": [Row(page())],
+    "workloads:agent_retire": [Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "runtime agent")],
     "runtime:posture_list": [Row(page())],
     "runtime:posture_detail": [Row(OWN_PAGE, named="run")],
     "digests:digest_list": [Row(page())],
@@ -292,10 +299,10 @@ ROWS: dict[str, list[Row]] = {
     "api:image-workloads": [Row(OWN_API, named="image")],
     "api:workload-list": [Row(api(READERS))],
     "api:agent-list": [Row(api(READERS))],
-    # An empty body: who may send gets as far as 400. People must not send from a browser.
+    # Whatever comes is stored before it is looked into. People must not send from a browser.
     "api:agent-snapshot": [
         Row(
-            api((), anonymous=401) | dict.fromkeys(PEOPLE[1:], 403) | dict.fromkeys(("agent", "admin token"), 400),
+            api((), anonymous=401) | dict.fromkeys(PEOPLE[1:], 403) | dict.fromkeys(("agent", "admin token"), 202),
             "post",
         ),
     ],
@@ -508,6 +515,9 @@ def arguments(named: str, team: Team) -> list[object]:
         return [of_retention(named)]
     if named in ("briefing", "mailbox", "way out"):
         return of_digest(named, subscribe_address(make_user(role=User.Role.ADMIN), "shop@example.org", team, Wish()))
+    if named in ("workload", "runtime agent"):
+        running = make_running(make_image(team=team))
+        return [running.workload_id if named == "workload" else running.agent_id]
     if named == "base request":
         return [request_base(None, "alpine:3.22", team=team, reason="needed").pk]
     return of_team(named, team)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.cache import cache
@@ -30,7 +31,7 @@ from governance.findings.fleet import (
 from governance.findings.models import Advisory, Enrichment, Finding, Vulnerability
 from governance.images.models import Image
 from governance.web.keyset import Page, paginate
-from governance.web.views import ListPage, render_page
+from governance.web.views import ListPage, render_page, wants_part
 
 MOST_FINDINGS = 2_000
 KEPT_SECONDS = 60
@@ -109,7 +110,18 @@ class VulnerabilityPage(View):
         context = {"row": row, **answer(page, everywhere, held), **facts(row, shown), "said": witnesses(shown, said)}
         stored = {known.name: known for known in Enrichment.objects.all()}
         context |= {"scored": stored.get("epss"), "catalogued": "kev" in stored}
+        if not wants_part(request):
+            context |= self.beside(request, shown_ids(shown))
         return render_page(request, "findings/vulnerability_detail.html", context, "images")
+
+    def beside(self, request: HttpRequest, findings: Sequence[int]) -> dict[str, Any]:
+        """What else the page shows of those findings that the viewer may know of."""
+        return {}
+
+
+def shown_ids(findings: list[Finding]) -> list[int]:
+    """Their numbers."""
+    return [finding.pk for finding in findings]
 
 
 def findings_of(row: Vulnerability) -> dict[int, Finding]:

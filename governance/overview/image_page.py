@@ -24,11 +24,13 @@ from governance.overview.lineage_tabs import LineageTabs
 from governance.overview.said import current_scans, testimonies
 from governance.overview.standing import standing_of
 from governance.overview.timeline import timeline_of
+from governance.runtime.models import Running
+from governance.runtime.workload_views import drifted
 from governance.web.keyset import paginate
 from governance.web.templatetags.portwarden import count, longest
 from governance.web.views import render_page, wants_part
 
-TABS = ("findings", "packages", "layers", "lineage", "work", "rebuild", "scans", "timeline", "checks")
+TABS = ("findings", "packages", "layers", "lineage", "work", "rebuild", "workloads", "scans", "timeline", "checks")
 
 
 class ImagePage(LineageTabs):
@@ -135,6 +137,13 @@ class ImagePage(LineageTabs):
         rows = contents.layers_of(image)
         return {"rows": rows, "top": longest(layer.counts for layer in rows)}
 
+    def tab_workloads(self, image: Image) -> dict[str, Any]:
+        """Where it runs and ran: what runs first."""
+        rows = Running.objects.visible_to(self.viewer).filter(image=image)
+        rows = rows.select_related("workload__cluster", "agent", "image")
+        page = paginate(rows, ("-first_seen", "-id"), SIZE, self.request.GET.get("cursor", ""))
+        return {"page": page, "total": rows.count(), "exact": True, "drifted": drifted(page.rows)}
+
     def tab_scans(self, image: Image) -> dict[str, Any]:
         """Every scan, newest first."""
         scans = Scan.objects.looks().filter(image=image).select_related("finding_set").defer("finding_set__findings")
@@ -215,7 +224,8 @@ def tabs_of(image: Image) -> list[tuple[str, str]]:
     findings = f"Findings {count(image.findings_total)}" if image.is_assessed else "Findings"
     if image.split:
         findings = f"Findings {count(image.split.findings_total)} of {count(image.findings_total)}"
-    words = {"findings": findings, "packages": packages, "work": "Work list"}
+    runs = f"Where it runs {count(image.running)}" if image.running else "Where it runs"
+    words = {"findings": findings, "packages": packages, "work": "Work list", "workloads": runs}
     # Its findings are a work list where something is built on it; without a base there is nothing to rebuild on.
     hidden = {"work"} if not image.descendants else set()
     hidden |= {"rebuild"} if not image.descendants and not image.base_id else set()

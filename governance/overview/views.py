@@ -26,6 +26,7 @@ MORE = (
     "exploited",
     "fixable",
     "current",
+    "live",
     "heard",
     "place",
     "trait",

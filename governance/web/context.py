@@ -17,6 +17,7 @@ PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ("", (("images:image_list", "Images", "image"),)),
     ("", (("bases:base_list", "Base images", "base"),)),
     ("", (("findings:vulnerability_list", "Vulnerabilities", "bug"),)),
+    ("", (("workloads:workload_list", "Workloads", "workload"),)),
     ("", (("approved:base_list", "Approved list", "approved"),)),
     ("", (("runtime:posture_list", "Posture", "posture"),)),
     ("", (("digests:digest_list", "Digests", "mail"),)),
@@ -25,6 +26,7 @@ PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("sources:source_list", "Coverage", "coverage"),
             ("registries:registry_list", "Registries", "registry"),
+            ("workloads:agent_list", "Agents", "agent"),
             ("scanning:delivery_list", "Deliveries", "inbox"),
             ("webhooks:webhook_list", "Webhooks", "hook"),
             ("feeds:feed_list", "Feeds", "feed"),

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 import pytest
 
 from governance.accounts.models import Team, User
 from governance.images.models import Image
 from governance.runtime.models import Agent, Cluster, Running, Workload
 from tests.conftest import Machine
-from tests.make import make_image
+from tests.make import RUNS_SINCE as NOW
+from tests.make import make_image, make_running
 
 pytestmark = pytest.mark.django_db
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-
-def make_running(image: Image | None, name: str = "api", agent: Agent | None = None, **fields: Any) -> Running:
-    """A workload of a Deployment that runs the image."""
-    if agent is None:
-        cluster = Cluster.objects.create(uid=f"uid-{name}", kind="cluster", name="prod-eu", first_seen=NOW)
-        times = {"taken_at": NOW, "first_heard": NOW, "last_heard": NOW}
-        agent = Agent.objects.create(cluster=cluster, name="kubernetes", instance="one", **times)
-    workload = Workload.objects.create(
-        agent=agent, cluster=agent.cluster, namespace="shop", kind="Deployment", name=name, first_seen=NOW
-    )
-    said = {"key": name.encode(), "first_seen": NOW, **fields}
-    return Running.objects.create(workload=workload, agent=agent, image=image, **said)
 
 
 def test_images_are_found_by_whether_they_run(reader: Machine) -> None:
