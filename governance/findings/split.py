@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 
 from governance.findings.models import FindingSet, FindingSplit, PackageSet
 from governance.findings.sets import places_of
+from governance.findings.vex_apply import bases_changed
 from governance.findings.weigh import weigh
 
 SLICE = 1000
@@ -174,6 +175,7 @@ def settle_splits(most: int = 10 * SLICE) -> int:
     while taken == SLICE and done < most:
         with transaction.atomic():
             if images := take(SLICE):
+                bases_changed(images)
                 split(images)
         taken = len(images)
         done += taken

@@ -3,6 +3,9 @@
 The scan keeps the set that it saw. An image counts by that set, or by what several scanners come to, without what is
 set aside here; take the statement back and the finding counts again. Which statement decides: that of the issuer who
 stands first in `VEX_ISSUER_ORDER`, of others the newest.
+
+A trusted issuer's statement on an image holds in what is built on it, too, for what that has of it: a finding that
+every image in between has as well.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,7 +35,10 @@ SLICE = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A statement as far as it concerns one finding; `counts` is False where it is only shown."""
+    """A statement as far as it concerns one finding; `counts` is False where it is only shown.
+
+    `base` is the image that it is on, where that is a base of the image with the finding.
+    """
 
     statement: int
     issuer: str
@@ -43,6 +49,7 @@ class Word:
     delivery: int
     key: bytes
     counts: bool
+    base: int | None
 
     @property
     def sets_aside(self) -> bool:
@@ -56,13 +63,14 @@ class Word:
 
     def as_dict(self) -> dict[str, object]:
         """As the API gives it."""
-        names = ("statement", "issuer", "status", "justification", "detail", "stated_at")
+        names = ("statement", "issuer", "status", "justification", "detail", "stated_at", "base")
         return {name: getattr(self, name) for name in names} | {"report": self.delivery, "counts": self.counts}
 
 
-# Every current statement on a vulnerability of these findings whose product is this image, or no image at all.
+# Every current statement on a vulnerability of these findings whose product is this image, one of its bases that the
+# finding comes from, or no image at all.
 WORDS = """
-WITH held AS (
+WITH RECURSIVE held AS (
     SELECT finding.id, finding.key, advisory.vulnerability_id, package.type, package.namespace, package.name,
            package.version, package.source_name, package.source_version
     FROM unnest(coalesce(%(ids)s::int[], (SELECT findings FROM findings_findingset WHERE id = %(set)s))) AS given(id)
@@ -72,11 +80,16 @@ WITH held AS (
 ), named AS MATERIALIZED (
     SELECT name, vulnerability_id FROM findings_advisory
     WHERE vulnerability_id IN (SELECT vulnerability_id FROM held)
+), line AS (
+    SELECT id, base_id, finding_set_id, owners, 0 AS distance FROM images_image WHERE id = %(image)s
+  UNION ALL
+    SELECT base.id, base.base_id, base.finding_set_id, line.owners, line.distance + 1
+    FROM line JOIN images_image base ON base.id = line.base_id WHERE line.distance < 20
 ), image AS MATERIALIZED (
-    SELECT image.id, owners, distro, distro_version,
+    SELECT image.id, line.distance, line.owners, distro, distro_version,
            ARRAY(SELECT config_digest WHERE config_digest IS NOT NULL
                  UNION SELECT digest FROM images_manifest WHERE image_id = image.id) AS digests
-    FROM images_image image WHERE image.id = %(image)s
+    FROM line JOIN images_image image ON image.id = line.id
 ), stated AS MATERIALIZED (
     SELECT * FROM findings_vexstatement
     WHERE is_current AND reach <> 'nowhere' AND names && (SELECT array_agg(name)::varchar[] FROM named)
@@ -84,13 +97,13 @@ WITH held AS (
 SELECT DISTINCT held.id, held.key, held.type, held.namespace, held.name, held.version, held.source_name,
        held.source_version, stated.id, stated.issuer, stated.status, stated.justification, stated.detail,
        stated.stated_at, stated.delivery, stated.key, stated.reach, stated.package_type, stated.package_namespace,
-       stated.package_name, stated.package_version
+       stated.package_name, stated.package_version, image.distance, image.id
 FROM stated CROSS JOIN image CROSS JOIN LATERAL unnest(stated.names) AS said(name)
 JOIN named ON named.name = said.name
 JOIN held ON held.vulnerability_id = named.vulnerability_id
 WHERE (stated.team IS NULL OR stated.team = ANY(image.owners)) AND CASE stated.reach
-    WHEN 'package' THEN true
-    WHEN 'platform' THEN EXISTS (
+    WHEN 'package' THEN image.distance = 0
+    WHEN 'platform' THEN image.distance = 0 AND EXISTS (
         SELECT FROM unnest(stated.platforms) AS platform(name)
         WHERE starts_with(image.distro || ' ' || image.distro_version || '.', platform.name || '.'))
     ELSE stated.digests && image.digests OR EXISTS (
@@ -103,7 +116,16 @@ WHERE (stated.team IS NULL OR stated.team = ANY(image.owners)) AND CASE stated.r
         WHERE tag.image_id = image.id
           AND (registry.host || '/' || repository.name || ':' || tag.name) = ANY(stated.image_names)
     ) OR (SELECT placeholder FROM images_image WHERE id = image.id) = ANY(stated.image_names)
-END
+END AND NOT EXISTS (
+    SELECT FROM line nearer LEFT JOIN findings_findingset s ON s.id = nearer.finding_set_id
+    WHERE nearer.distance BETWEEN 1 AND image.distance AND (s.id IS NULL OR NOT (
+        held.id = ANY(s.findings) OR held.id = ANY(s.suppressed) OR EXISTS (
+            SELECT FROM findings_finding finding JOIN findings_advisory advisory ON advisory.id = finding.advisory_id
+            JOIN findings_package package ON package.id = finding.package_id
+            WHERE finding.id = ANY(s.findings || s.suppressed) AND advisory.vulnerability_id = held.vulnerability_id
+              AND (package.name, package.version) = (held.name, held.version))))
+)
+ORDER BY image.distance
 """
 
 
@@ -149,7 +171,7 @@ def _is_version(installed: str, said: str) -> bool:
 
 def words_of(image: int, finding_set: int | None = None, ids: Sequence[int] | None = None) -> dict[int, list[Word]]:
     """{finding: every statement on it, the deciding one first}, of a set's counted findings or of these."""
-    found: dict[int, list[tuple[tuple[Any, ...], Word]]] = defaultdict(list)
+    found: dict[int, dict[int, tuple[tuple[Any, ...], Word]]] = defaultdict(dict)
     with connection.cursor() as cursor:
         given = None if ids is None else list(ids)
         cursor.execute(WORDS, {"image": image, "set": finding_set, "ids": given})
@@ -157,10 +179,11 @@ def words_of(image: int, finding_set: int | None = None, ids: Sequence[int] | No
             pk, held, said, part = row[0], Part(*row[2:8]), row[8:15], Part(*row[17:21])
             if part.name and not held.is_meant_by(part):
                 continue
-            rank, counts = rank_of(said[1]), may_count(said[1], row[16])
-            word = Word(*(*said, bytes(row[15]), counts))
-            found[pk].append((_preference(rank, word), word))
-    return {pk: [word for _, word in sorted(words, key=lambda pair: pair[0])] for pk, words in found.items()}
+            distance, base = row[21], row[22] if row[21] else None
+            rank, counts = rank_of(said[1]), may_count(said[1], Where.PACKAGE if base else row[16])
+            word = Word(*(*said, bytes(row[15]), counts, base))
+            found[pk].setdefault(word.statement, (_preference(rank, distance, word), word))
+    return {pk: [word for _, word in sorted(said.values(), key=lambda pair: pair[0])] for pk, said in found.items()}
 
 
 def rank_of(issuer: str) -> int:
@@ -177,9 +200,9 @@ def may_count(issuer: str, reach: str) -> bool:
     return reach == Where.IMAGE and not settings.VEX_LISTED_ONLY
 
 
-def _preference(rank: int, word: Word) -> tuple[Any, ...]:
-    """Those that count before those that are only shown; of one time the one that sets nothing aside."""
-    return (not word.counts, rank, -word.stated_at.timestamp(), word.status in ASIDE, word.key)
+def _preference(rank: int, distance: int, word: Word) -> tuple[Any, ...]:
+    """Those that count before those that are only shown; of one issuer's the nearest, then the newest."""
+    return (not word.counts, rank, distance, -word.stated_at.timestamp(), word.status in ASIDE, word.key)
 
 
 def effective_set(image: int, finding_set: int | None) -> int | None:
@@ -209,7 +232,7 @@ DUE = (
 TAKE = f"{DUE} ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED"
 # Images that a statement may concern, by what it names; those that have such a finding are counted anew.
 CONCERNED = """
-WITH stated AS MATERIALIZED (
+WITH RECURSIVE stated AS MATERIALIZED (
     SELECT id, reach, names, digests, image_names, package_name FROM findings_vexstatement WHERE id = ANY(%(ids)s)
 ), found AS MATERIALIZED (
     SELECT DISTINCT stated.id AS statement, finding.id AS finding FROM stated
@@ -220,7 +243,7 @@ WITH stated AS MATERIALIZED (
     SELECT DISTINCT s.id AS finding_set FROM findings_findingset s
     WHERE s.findings && (SELECT array_agg(finding) FROM found)
        OR (s.suppressed && (SELECT array_agg(finding) FROM found) AND s.suppressed <> '{}')
-), meant AS (
+), named AS (
     SELECT image.id FROM stated CROSS JOIN LATERAL unnest(stated.digests) AS digest(value)
     JOIN images_image image ON image.config_digest = digest.value
     UNION SELECT manifest.image_id FROM stated CROSS JOIN LATERAL unnest(stated.digests) AS digest(value)
@@ -232,13 +255,30 @@ WITH stated AS MATERIALIZED (
     JOIN images_placement place ON place.repository_id = repository.id
     UNION SELECT image.id FROM stated CROSS JOIN LATERAL unnest(stated.image_names) AS named(name)
     JOIN images_image image ON image.placeholder = named.name
-    UNION SELECT image.id FROM images_image image
+), meant AS (
+    SELECT id FROM named UNION SELECT image.id FROM meant JOIN images_image image ON image.base_id = meant.id
+), anywhere AS (
+    SELECT image.id FROM images_image image
     WHERE EXISTS (SELECT FROM stated WHERE reach IN ('package', 'platform'))
       AND image.finding_set_id IN (SELECT finding_set FROM holding)
 )
 INSERT INTO findings_remerge (image_id)
 SELECT image.id FROM images_image image
-WHERE image.id IN (SELECT id FROM meant) AND image.finding_set_id IN (SELECT finding_set FROM holding)
+WHERE image.id IN (SELECT id FROM meant UNION ALL SELECT id FROM anywhere)
+  AND image.finding_set_id IN (SELECT finding_set FROM holding)
+ORDER BY image.id ON CONFLICT DO NOTHING
+"""
+# Of these images those that have another base than when they were split, or one that says something else now; if the
+# old or the new one has findings set aside.
+REBASED = """
+INSERT INTO findings_remerge (image_id)
+SELECT image.id FROM images_image image
+JOIN findings_findingset own ON own.id = image.finding_set_id
+LEFT JOIN images_image base ON base.id = image.base_id
+LEFT JOIN findings_findingset theirs ON theirs.id = base.finding_set_id
+LEFT JOIN findings_findingsplit split ON split.id = image.split_id
+WHERE image.id = ANY(%s) AND split.base_set_id IS DISTINCT FROM theirs.id
+  AND (cardinality(own.by_vex) > 0 OR cardinality(theirs.by_vex) > 0)
 ORDER BY image.id ON CONFLICT DO NOTHING
 """
 KEEP = """
@@ -262,6 +302,12 @@ def settle_vex(most: int = 50 * SLICE) -> int:
             cursor.execute(KEEP, [ids])
         done += len(work)
     return done
+
+
+def bases_changed(images: Collection[int]) -> None:
+    """Before these images are split anew: statements on their bases may say something else of them now."""
+    with connection.cursor() as cursor:
+        cursor.execute(REBASED, [list(images)])
 
 
 NAMED_NOW = """

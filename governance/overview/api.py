@@ -189,6 +189,9 @@ class WordSerializer(serializers.Serializer[Word]):
     stated_at = serializers.DateTimeField()
     report = serializers.IntegerField(help_text="the report it came in")
     counts = serializers.BooleanField(help_text="false where it is only shown, as its issuer is not trusted")
+    base = serializers.IntegerField(
+        allow_null=True, help_text="the base that it is on, where the finding comes from that base"
+    )
 
 
 class FindingSerializer(serializers.ModelSerializer[Finding]):
