@@ -14,6 +14,7 @@ from governance.overview.api import ImageViewSet
 from governance.overview.source_api import SourceViewSet
 from governance.overview.vulnerability_api import RunningVulnerabilities
 from governance.policy.api import DecisionViewSet, Gate, PolicyViewSet
+from governance.policy.exemption_api import ExemptionViewSet, OpenVex
 from governance.runtime.api import BenchmarkViewSet
 from governance.runtime.workload_api import AgentViewSet, WorkloadViewSet
 from scanning.agents import Snapshots
@@ -37,6 +38,7 @@ router.register("retention/rules", RuleViewSet, basename="retention-rule")
 router.register("retention/runs", RunViewSet, basename="retention-run")
 router.register("policies", PolicyViewSet, basename="policy")
 router.register("decisions", DecisionViewSet, basename="decision")
+router.register("exemptions", ExemptionViewSet, basename="exemption")
 router.register("tokens", TokenViewSet, basename="token")
 
 app_name = "api"
@@ -49,5 +51,6 @@ urlpatterns = [
     path("approved/check/", Check.as_view(), name="approved-check"),
     path("approved/documents/<str:name>/", Document.as_view(), name="approved-document"),
     path("retention/check/", RetentionCheck.as_view(), name="retention-check"),
+    path("exemptions/openvex/", OpenVex.as_view(), name="openvex"),
     path("", include(router.urls)),
 ]

@@ -198,6 +198,9 @@ ADMISSION_MODE = env_choice("ADMISSION_MODE", "audit", "enforce")
 # What enforcing does with images that nobody knows enough of, and what is answered while the database is away.
 ADMISSION_UNKNOWN = env_choice("ADMISSION_UNKNOWN", "allow", "deny")
 ADMISSION_WHEN_DOWN = env_choice("ADMISSION_WHEN_DOWN", "allow", "deny")
+# Longest life of an exemption in days, and whether one is granted only by another person than who asked for it.
+EXEMPTION_DAYS = env_int("EXEMPTION_DAYS", 180, 1)
+EXEMPTION_NEEDS_TWO = env_bool("EXEMPTION_NEEDS_TWO", False)
 # Hosts beside the public internet that Portwarden may call itself: host, host:port or network, comma separated.
 try:
     OUTBOUND_ALLOWED_HOSTS = Allowed.of(env_list("OUTBOUND_ALLOWED_HOSTS", ""))

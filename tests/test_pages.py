@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from governance.accounts.models import Team, Token, User
 from governance.approvals.life import request_base
@@ -25,6 +26,8 @@ from governance.findings.models import Advisory, Source
 from governance.findings.models_vex import VexStatement
 from governance.images.models import Image
 from governance.policy.document import read_policy
+from governance.policy.exemptions import Wanted as WantedExemption
+from governance.policy.exemptions import ask_exemption
 from governance.policy.services import save_policy
 from scanning.connections import save_connection
 from scanning.models import Delivery
@@ -223,6 +226,21 @@ ROWS: dict[str, list[Row]] = {
         Row(page(auditor=403, admin=422, **NOT_PEOPLE), "post", "retention run", {"images": "7"}),
     ],
     "approved:run_stop": [Row(CHANGES_PEOPLE, "post", "retention run")],
+    "exemptions:exemption_list": [Row(page())],
+    "exemptions:exemption_new": [
+        # The team's mate only views, the stranger administers another team.
+        Row(page(viewer=403, auditor=403)),
+        Row(page(viewer=403, stranger=422, auditor=403, admin=422), "post", data={"vulnerability": "CVE-2099-0001"}),
+    ],
+    "exemptions:exemption_detail": [Row(OWN_PAGE, named="exemption")],
+    "exemptions:exemption_decide": [
+        Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "exemption", {"do": "grant"}),
+    ],
+    "exemptions:exemption_revoke": [
+        Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "exemption", {"answer": "over"}),
+    ],
+    # Without an image or a repository there is nothing to write about.
+    "exemptions:openvex": [Row(page() | dict.fromkeys(PEOPLE[1:], 404))],
     "registries:registry_list": [Row(page(**NOT_PEOPLE))],
     "registries:registry_new": [
         Row(page(auditor=403, **NOT_PEOPLE)),
@@ -396,6 +414,33 @@ ROWS: dict[str, list[Row]] = {
         ),
     ],
     "api:approved-document": [Row(api(READERS), named="document")],
+    "api:exemption-list": [
+        Row(api(READERS)),
+        Row(
+            api((), viewer=400, stranger=400, auditor=400, admin=400) | {"admin token": 400},
+            "post",
+            data={"vulnerability": "CVE-2099-0001", "scope": "everywhere", "reason": "x", "expires_on": "2020-01-01"},
+        ),
+    ],
+    "api:exemption-detail": [Row(OWN_API, named="exemption")],
+    "api:exemption-concerned": [Row(OWN_API, named="exemption")],
+    "api:exemption-decide": [
+        Row(
+            api((), viewer=403, stranger=404, auditor=403, admin=200) | {"admin token": 200},
+            "post",
+            "exemption",
+            {"grant": "true"},
+        ),
+    ],
+    "api:exemption-revoke": [
+        Row(
+            api((), viewer=403, stranger=404, auditor=403, admin=200) | {"admin token": 200},
+            "post",
+            "exemption",
+            {"answer": "over"},
+        ),
+    ],
+    "api:openvex": [Row(api((), viewer=404, stranger=404, admin=404, auditor=404) | dict.fromkeys(READERS, 404))],
     "api:retention-check": [
         # Without a digest: who may ask gets as far as 400.
         Row(api((), viewer=400, stranger=400, admin=400, auditor=400) | dict.fromkeys(READERS, 400)),
@@ -511,6 +556,9 @@ def arguments(named: str, team: Team) -> list[object]:
     """A thing of team shop."""
     if named in WORDS:
         return [WORDS[named]]
+    if named == "exemption":
+        end = timezone.now().date() + timedelta(days=9)
+        return [ask_exemption(None, WantedExemption("CVE-2099-0001", "image", "why", end, make_image(team=team))).pk]
     if named in ("pin", "rule", "retention run"):
         return [of_retention(named)]
     if named in ("briefing", "mailbox", "way out"):

@@ -32,11 +32,12 @@ from governance.overview.timeline import timeline_of
 from governance.runtime.models import Running
 from governance.runtime.workload_api import WorkloadSerializer, with_places
 
-SHOWN = ("", "true", "vex", "scanner")
+SHOWN = ("", "true", "vex", "scanner", "exempted")
 ASIDE = OpenApiParameter(
     "suppressed",
     enum=SHOWN,
-    description="what was set aside, by anybody, by VEX statements or by scanners, in place of what counts",
+    description="what was set aside, by anybody, by VEX statements or by scanners, in place of what counts; or of what"
+    " counts that which is exempted",
 )
 
 
@@ -82,6 +83,7 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
         fields = [
             *("id", "reference", "config_digest", "platform", "built_at", "first_seen", "state", "is_identified"),
             *("by_severity", "fixable", "suppressed", "ci_at", "registry_at", "runtime_at", "failed_stages", "teams"),
+            "exempted",
             *("exploited", "epss", "risk", "traits", "is_demo", "base", "base_listed", "own", "inherited"),
             "running",
         ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from django.db import connection
 from django.db.models import Q
+from django.utils import timezone
 
 from governance.findings.models import Finding, FindingSet, Package, PackageSet, Vulnerability
 from governance.findings.report import severity_of
@@ -16,6 +17,8 @@ from governance.findings.vex_apply import Word, words_of
 from governance.findings.witnesses import Testimony
 from governance.images.models import Image
 from governance.overview.said import Said, said_of
+from governance.policy.exempting import exemptions_of
+from governance.policy.models_exemption import Exemption
 from governance.web.fields import unpack_digest
 
 SIZE = 50
@@ -33,6 +36,8 @@ class Line:
     said: list[Said] = field(default_factory=list)
     # What VEX statements say of it in this image, the deciding one first.
     vex: list[Word] = field(default_factory=list)
+    # Decisions that set it aside in this image today.
+    exemptions: list[Exemption] = field(default_factory=list)
 
     @property
     def vulnerability(self) -> str:
@@ -93,6 +98,8 @@ def finding_ids(image: Image, seen: Sequence[Testimony], wanted: Wanted) -> list
         by_vex = {pk for pk, words in words_of(image.pk, ids=sorted(counted)).items() if words[0].sets_aside}
     aside = {pk for one in sets for pk in one.suppressed} - by_vex
     shown = {"": counted - by_vex, "vex": by_vex, "scanner": aside}
+    if wanted.suppressed == "exempted":
+        shown["exempted"] = set(exemptions_of(image.pk, counted - by_vex, timezone.now().date()))
     ids = shown.get(wanted.suppressed, aside | by_vex)
     if image.split and wanted.origin in ("own", "inherited"):
         own = own_among(ids, image.split.own) if wanted.scanner else ids.intersection(image.split.own)
@@ -146,7 +153,7 @@ class Wanted:
     fixable: bool | None = None
     scanner: str = ""
     dispute: str = ""
-    suppressed: str = ""  # what counts, or what was set aside: by "vex", by a "scanner", by anybody
+    suppressed: str = ""  # what counts, or what was set aside: by "vex", by a "scanner", by anybody; or "exempted"
     exploit: str = ""
     origin: str = ""  # "own" or "inherited"; all where the image has no base to compare with
     page: int = 1
@@ -173,9 +180,11 @@ def lines(image: Image, wanted: Wanted, seen: Sequence[Testimony]) -> tuple[list
     page = [_line([found[pk] for pk in row[3]], row[2]) for row in rows]
     said = said_of([finding for line in page for finding in line.findings], image, seen)
     vex = words_of(image.pk, ids=shown) if shown else {}
+    exempted = exemptions_of(image.pk, shown, timezone.now().date()) if shown else {}
     for line in page:
         line.said = said.get(line.findings[0].pk, [])
         line.vex = vex.get(line.findings[0].pk, [])
+        line.exemptions = exempted.get(line.findings[0].pk, [])
     return page, rows[0][4] if rows else 0
 
 

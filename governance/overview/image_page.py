@@ -11,6 +11,7 @@ from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.urls import reverse
 
+from governance.accounts.scope import edits
 from governance.approvals.standing import standings_of
 from governance.findings.models import Scan
 from governance.findings.risk import MOST, points
@@ -110,6 +111,7 @@ class ImagePage(LineageTabs):
             "origin_choices": ORIGINS,
             "picked": picked,
             "any_picked": narrowed,
+            "may_exempt": edits(self.viewer, image.owners),
             "inherited": image.findings_total - image.split.findings_total if image.split else 0,
             "base_is_visible": image.base is not None and sees(self.viewer, image.base),
             **self.pager(total, SIZE),
@@ -199,6 +201,7 @@ def names_by_stage(scans: Iterable[Scan]) -> dict[str, str]:
 
 
 ASIDE = [("true", "What was set aside"), ("vex", "Set aside by VEX"), ("scanner", "Set aside by scanners")]
+ASIDE.append(("exempted", "What is exempted"))
 DISPUTED = {
     "severity": "Different severities",
     "fix": "Different fixes",

@@ -15,6 +15,7 @@ from governance.accounts.models import Team
 from governance.approvals.facts import Base, judge_bases, listed
 from governance.approvals.judgement import Judgement
 from governance.policy.document import DenyPackage, DenyVulnerability
+from governance.policy.exempting import exempted_in
 from governance.policy.kernel import Version
 from governance.policy.known import BaseFacts, Exempted, Facts, Line, Seen
 from governance.policy.rules import denied
@@ -105,7 +106,7 @@ class Gatherer:
     """
 
     def __init__(self, policies: Iterable[Version], day: date, exempting: Exempting | None = None) -> None:
-        self.day, self.exempting = day, exempting
+        self.day, self.exempting = day, exempting or exempted_in
         rules = [rule for one in policies for rule in one.document.rules]
         asked = {name for rule in rules if isinstance(rule, DenyVulnerability) for name in rule.names}
         denying = [text for rule in rules if isinstance(rule, DenyPackage) for text in rule.packages]
@@ -130,7 +131,7 @@ class Gatherer:
             places[image].add(name)
         self._judge_bases(rows, places)
         seen, packages = self._findings(rows), self._packages(rows)
-        exempted = self.exempting(ids, self.day) if self.exempting else {}
+        exempted = self.exempting(ids, self.day)
         return [
             replace(
                 self._facts(row, frozenset(places[row.id])),

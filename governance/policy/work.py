@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 from governance.images.locks import lock_images
 from governance.images.models import VerdictWork
 from governance.policy.document import STAGES
+from governance.policy.exempting import exempted_lines
 from governance.policy.gather import Gatherer, key_of
 from governance.policy.kernel import Judge, Ruling
 from governance.policy.models import Round
@@ -59,6 +60,11 @@ WITH given AS (
     SELECT id, 'judged', left('Verdict: ' || verdict || ' → ' || worst || text, 500) FROM before WHERE verdict <> ''
 )
 UPDATE images_image image SET verdict = before.worst FROM before WHERE image.id = before.id
+"""
+EXEMPTED = """
+UPDATE images_image image SET exempted = given.number
+FROM unnest(%(images)s::bigint[], %(numbers)s::int[]) AS given(id, number)
+WHERE image.id = given.id AND image.exempted <> given.number
 """
 # Of a record that was merged into another no verdict is left, and its decisions are the other's.
 MERGED = """
@@ -164,6 +170,9 @@ class _Turn:
         judge = self.judge
         facts = self.gatherer.of(present)
         write([(one.image, judge.everywhere(one), key_of(one)) for one in facts], self.round.pk if self.round else 0)
+        numbers = [exempted_lines(one) for one in facts]
+        with connection.cursor() as cursor:
+            cursor.execute(EXEMPTED, {"images": [one.image for one in facts], "numbers": numbers})
 
 
 def write(judged: Sequence[tuple[int, dict[str, Ruling], bytes]], number: int) -> None:

@@ -19,6 +19,7 @@ PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ("", (("findings:vulnerability_list", "Vulnerabilities", "bug"),)),
     ("", (("workloads:workload_list", "Workloads", "workload"),)),
     ("", (("approved:base_list", "Approved list", "approved"),)),
+    ("", (("exemptions:exemption_list", "Exemptions", "exempt"),)),
     ("", (("runtime:posture_list", "Posture", "posture"),)),
     ("", (("digests:digest_list", "Digests", "mail"),)),
     (

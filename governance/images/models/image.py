@@ -119,6 +119,8 @@ class Image(models.Model):
     unknown = models.IntegerField(default=0)
     fixable = models.IntegerField(default=0)
     suppressed = models.IntegerField(default=0)
+    # Of those that count, how many a decision sets aside (kept by `governance.policy.work`).
+    exempted = models.IntegerField(default=0, db_default=0)
     # critical, high, medium, low packed into one number, so that "worst first" is one indexed sort.
     rank = models.BigIntegerField(default=0)
     # Findings that are known exploited, the highest EPSS of all, and what it comes to (`findings.risk`, 0 to 100; null
