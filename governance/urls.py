@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("approved/", include("governance.approvals.urls")),
     path("digests/", include("governance.briefings.urls")),
     path("exemptions/", include("governance.policy.exemption_urls")),
+    path("policies/", include("governance.policy.urls")),
     path("deliveries/", include("scanning.urls")),
     path("sources/webhooks/", include("scanning.webhook_urls")),
     path("registries/", include("scanning.registry_urls")),

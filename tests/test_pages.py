@@ -80,7 +80,7 @@ CHANGES_TEAM = page(viewer=403, stranger=404, auditor=403, admin=302)
 # Registries list everybody's repositories: whoever does not see everything is told nothing of them.
 SEES_ALL = api(READERS, viewer=404, stranger=404, team_read=404, other_read=404)
 CHANGES_REGISTRY = api((), viewer=404, stranger=404, auditor=403)
-TABS = ("findings", "packages", "layers", "work", "rebuild", "workloads", "scans", "timeline", "checks")
+TABS = ("findings", "verdict", "packages", "layers", "work", "rebuild", "workloads", "scans", "timeline", "checks")
 # The team's mate only views; its editors may.
 STATES_BASE = {"viewer": 403, "stranger": 404, "auditor": 403}
 
@@ -183,6 +183,18 @@ ROWS: dict[str, list[Row]] = {
     "digests:reader_stop": [Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "mailbox")],
     # The address proves that one has the mail.
     "digests:unsubscribe": [Row(everyone(200), named="way out"), Row(everyone(200), "post", "way out")],
+    "policies:policy_list": [Row(page())],
+    "policies:decision_list": [Row(page())],
+    "policies:policy_new": [
+        Row(page(viewer=403, stranger=200, auditor=403)),
+        Row(page(viewer=403, stranger=422, auditor=403, admin=422), "post", data={"name": "New!"}),
+    ],
+    "policies:policy_detail": [Row(OWN_PAGE, named="policy")],
+    "policies:policy_edit": [
+        Row(page(viewer=403, stranger=404, auditor=403), named="policy"),
+        Row(page(viewer=403, stranger=404, auditor=403, admin=422), "post", "policy", {"name": "New!"}),
+    ],
+    "policies:policy_delete": [Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "policy")],
     "approved:base_list": [Row(page())],
     "approved:request_list": [Row(page())],
     "approved:base_new": [

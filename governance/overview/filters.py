@@ -29,6 +29,7 @@ from governance.images.models import Image, Placement, Repository
 from governance.images.reference import parse_reference
 from governance.web.widgets import YesNo, select
 
+VERDICTS = [("fail", "Fail"), ("unknown", "Unknown"), ("warn", "Warn"), ("pass", "Pass")]
 STAGES = [("ci", "CI"), ("registry", "Registry"), ("runtime", "Runtime")]
 SEVERITIES = [("critical", "Critical"), ("high", "High"), ("medium", "Medium"), ("low", "Low"), ("unknown", "Unknown")]
 HEARD = [("in_time", "In time"), ("late", "Late"), ("failed", "Failed")]
@@ -108,6 +109,9 @@ class ImageFilterSet(FilterSet):
     )
     heard = filters.ChoiceFilter(
         choices=HEARD, method="by_heard", label="Last report", empty_label="Any", widget=select()
+    )
+    verdict = filters.ChoiceFilter(
+        choices=VERDICTS, method="by_verdict", label="Verdict", empty_label="Any verdict", widget=select()
     )
     fixable = filters.BooleanFilter(method="by_fixable", label="Fix known", widget=YesNo())
     trait = filters.ChoiceFilter(
@@ -193,6 +197,10 @@ class ImageFilterSet(FilterSet):
     def by_live(self, images: QuerySet[Image], _: str, value: bool) -> QuerySet[Image]:
         """What matters today: what runs, and what a tag still names."""
         return images.filter(live()) if value else images.exclude(live())
+
+    def by_verdict(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
+        """The worst of its verdicts at the three places; what was not judged yet is unknown, too."""
+        return images.filter(verdict__in=["", value]) if value == "unknown" else images.filter(verdict=value)
 
     def by_trait(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
         """What configuration and package list show."""

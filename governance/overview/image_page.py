@@ -25,13 +25,29 @@ from governance.overview.lineage_tabs import LineageTabs
 from governance.overview.said import current_scans, testimonies
 from governance.overview.standing import standing_of
 from governance.overview.timeline import timeline_of
+from governance.policy.models import GateDecision
+from governance.policy.verdicts import shown_of
 from governance.runtime.models import Running
 from governance.runtime.workload_views import drifted
 from governance.web.keyset import paginate
 from governance.web.templatetags.portwarden import count, longest
 from governance.web.views import render_page, wants_part
 
-TABS = ("findings", "packages", "layers", "lineage", "work", "rebuild", "workloads", "scans", "timeline", "checks")
+TABS = (
+    *(
+        "findings",
+        "verdict",
+        "packages",
+        "layers",
+        "lineage",
+        "work",
+        "rebuild",
+        "workloads",
+        "scans",
+        "timeline",
+        "checks",
+    ),
+)
 
 
 class ImagePage(LineageTabs):
@@ -59,7 +75,7 @@ class ImagePage(LineageTabs):
             given = points_of(image)
             context |= {"standing": standing_of(image, self.current), "points": given}
             context["unpointed"] = [words for words, number, _ in given if number is None]
-            context["built_on"] = self.ground
+            context |= {"built_on": self.ground, "verdicts": shown_of(image)}
             context["listed"] = standings_of([image])[image.pk]
         return render_page(request, template, context, part, status)
 
@@ -71,8 +87,8 @@ class ImagePage(LineageTabs):
     def find(self, pk: int) -> Image:
         """Among what the viewer may see, with what the page needs of it."""
         visible = with_base(Image.objects.present().visible_to(self.viewer))
-        related = ("repository__registry", "repository__owner", "finding_set", "package_set", "split", "config")
-        rows = checks.with_secrets(visible.select_related(*related).defer("package_set__places"))
+        related = ("finding_set", "package_set", "split", "config", "judged", "repository__registry")
+        rows = checks.with_secrets(visible.select_related(*related, "repository__owner").defer("package_set__places"))
         rows = rows if self.tab in COMPARED else rows.defer("split__own")
         image = rows.filter(pk=pk).first() or rows.filter(merged__pk=pk).first()
         if image is None:
@@ -156,6 +172,16 @@ class ImagePage(LineageTabs):
     def tab_timeline(self, image: Image) -> dict[str, Any]:
         """Scans, tags and merges, newest first."""
         return {"entries": timeline_of(image)}
+
+    def tab_verdict(self, image: Image) -> dict[str, Any]:
+        """What each place has to say, and what gates answered lately."""
+        kept = getattr(image, "judged", None)
+        return {
+            "told": shown_of(image),
+            "judged_at": kept.evaluated_at if kept else None,
+            "exempted": kept.exempted if kept else 0,
+            "decisions": list(GateDecision.objects.filter(image=image).order_by("-at", "-pk")[:20]),
+        }
 
     def tab_checks(self, image: Image) -> dict[str, Any]:
         """Failed and warned checks of the current scans, secrets above all."""

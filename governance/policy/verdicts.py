@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
+from governance.images.models import Image
 from governance.policy.document import STAGES
 from governance.policy.gather import Gatherer
 from governance.policy.kernel import STRICTNESS, Judge, Outcome, Ruling, Version
@@ -125,3 +126,32 @@ def worst_of(rulings: Mapping[str, Ruling]) -> Outcome:
     """The worst of the places where anything is enforced; unknown where nothing is."""
     told = [ruling.outcome for ruling in rulings.values() if ruling.policy]
     return max(told, key=lambda one: STRICTNESS[one], default=Outcome.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A place's verdict as the image's page shows it, with the reasons that decided (`first` of them in one line)."""
+
+    stage: str
+    verdict: str
+    policy: str
+    reasons: list[dict[str, Any]]
+
+    @property
+    def first(self) -> str:
+        """Why, in one line; empty where every rule holds."""
+        return str(self.reasons[0]["text"]) if self.reasons and self.reasons[0]["outcome"] == self.verdict else ""
+
+
+def shown_of(image: Image) -> list[Shown]:
+    """The kept verdicts on an image that came with its row (`judged`); empty where it was not judged yet.
+
+    Pages show what was judged last and judge nothing themselves; gates answer as of now.
+    """
+    kept = getattr(image, "judged", None)
+    if kept is None:
+        return []
+    return [
+        Shown(stage, getattr(kept, stage), kept.policies.get(stage, ""), reasons_at(kept.reasons, stage))
+        for stage in STAGES
+    ]

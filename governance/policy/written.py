@@ -51,8 +51,13 @@ def read_yaml(text: str | bytes) -> Any:
 
 def write_policies(policies: Iterable[PolicyDocument]) -> str:
     """The policies as YAML; read again they are the same."""
-    rows = [plain(policy) for policy in policies]
-    return yaml.safe_dump({"policies": rows}, sort_keys=False, allow_unicode=True, width=110)
+    return write_yaml({"policies": [plain(policy) for policy in policies]})
+
+
+def write_yaml(value: Any) -> str:
+    """Plain values as YAML."""
+    written: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110)
+    return written
 
 
 def _bound(text: str | bytes) -> None:

@@ -20,6 +20,7 @@ PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ("", (("workloads:workload_list", "Workloads", "workload"),)),
     ("", (("approved:base_list", "Approved list", "approved"),)),
     ("", (("exemptions:exemption_list", "Exemptions", "exempt"),)),
+    ("", (("policies:policy_list", "Policies", "policy"),)),
     ("", (("runtime:posture_list", "Posture", "posture"),)),
     ("", (("digests:digest_list", "Digests", "mail"),)),
     (
@@ -45,6 +46,7 @@ PAGES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 )
 # Pages whose name does not tell where they are.
 ELSEWHERE = {
+    "policies:decision_list": "policies:policy",
     "approved:request_list": "approved:base",
     **dict.fromkeys(("approved:retention", "approved:rule_new", "approved:rule_edit"), "approved:base"),
     "approved:run_detail": "approved:base",

@@ -205,6 +205,13 @@ def item(mapping: dict[Any, Any], key: Any) -> Any:
 
 
 @register.filter
+def worst_verdict(verdicts: Sequence[Any]) -> Any:
+    """Of the verdicts of the places the worst: fail before unknown before warn; None where there are none."""
+    order = ("fail", "unknown", "warn", "pass")
+    return min(verdicts, key=lambda one: order.index(one.verdict), default=None)
+
+
+@register.filter
 def holds(picked: str | Sequence[str], value: str) -> bool:
     """The value is picked; `picked` is one value or several."""
     return value == picked if isinstance(picked, str) else value in picked
