@@ -30,9 +30,9 @@ def told_by(facts: ImageFacts) -> dict[str, Any]:
 
 
 def system_of(facts: ImageFacts) -> dict[str, Any]:
-    """What a scan keeps of its report's words on the system (`systems.sum_up`)."""
+    """What a scan keeps of its report's words on the system (`systems.sum_up`); some write Debian, some debian."""
     return {
-        "distro": clean_text(facts.distro, 60),
+        "distro": clean_text(facts.distro.strip().lower(), 60),
         "version_of_distro": clean_text(facts.distro_version, 60),
         "ended": facts.end_of_life,
     }

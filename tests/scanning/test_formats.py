@@ -31,6 +31,12 @@ def test_the_documentation_has_the_same_rows() -> None:
     assert [row_of(one) for one in FORMATS] == rows_of_docs(), "scanning/formats.py and docs/scanners.md differ"
 
 
+def test_the_documentation_says_of_each_what_is_not_kept() -> None:
+    rows = re.findall(r"(?m)^\| ([a-z0-9-]+) \| [^|]+ \| [^|]+ \|$", DOCS.read_text())
+    # Of an event nothing is kept but names and digests: one row says it of all.
+    assert {one.name for one in FORMATS} - set(rows) == {one.name for one in FORMATS if one.name.endswith("-event")}
+
+
 @pytest.mark.parametrize("one", FORMATS, ids=lambda one: one.name)
 def test_every_format_says_how_it_is_made_and_what_is_kept(one) -> None:
     assert one.kept
