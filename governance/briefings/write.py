@@ -21,8 +21,10 @@ SHEET = Path("static") / "mail.css"
 
 
 def write(briefing: Briefing, subscription: Subscription, lines: Sequence[Line]) -> None:
-    """Fill in subject, html and text; `lines` are those that the mail shows."""
+    """Fill in subject, html and text; `lines` are those that the mail shows. What nobody gets has a subject only."""
     briefing.subject = subject_of(briefing, subscription)
+    if briefing.state == Briefing.State.QUIET:
+        return
     context = context_of(briefing, subscription, lines)
     briefing.html = inlined(render_to_string("mail/briefing.html", context))
     briefing.text = render_to_string("mail/briefing.txt", context)
@@ -61,14 +63,14 @@ def context_of(briefing: Briefing, subscription: Subscription, lines: Sequence[L
 
 def inlined(html: str) -> str:
     """The look in every element; what depends on the reader's theme or width stays a style sheet in the head."""
-    inliner = css_inline.CSSInliner(extra_css=sheet(), load_remote_stylesheets=False, keep_at_rules=True)
-    return inliner.inline(html)
+    return inliner().inline(html)
 
 
 @cache
-def sheet() -> str:
-    """The mail's style sheet, the same that the preview uses."""
-    return (settings.ROOT / SHEET).read_text()
+def inliner() -> css_inline.CSSInliner:
+    """Writes in the mail's style sheet, the same that the preview uses; fetches nothing."""
+    sheet = (settings.ROOT / SHEET).read_text()
+    return css_inline.CSSInliner(extra_css=sheet, load_remote_stylesheets=False, keep_at_rules=True)
 
 
 def unsubscribe_path(subscription: Subscription) -> str:
