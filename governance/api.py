@@ -9,6 +9,7 @@ from rest_framework.routers import SimpleRouter
 from governance.accounts.api import TokenViewSet
 from governance.approvals.api import ApprovedViewSet, Check, Document
 from governance.approvals.retention_api import PinViewSet, RetentionCheck, RuleViewSet, RunViewSet
+from governance.approvals.upstream_api import AlarmViewSet, CopyViewSet, WatchViewSet
 from governance.findings.vex_api import VexViewSet
 from governance.overview.api import ImageViewSet
 from governance.overview.source_api import SourceViewSet
@@ -32,6 +33,9 @@ router.register("agents", AgentViewSet, basename="agent")
 router.register("sources", SourceViewSet, basename="source")
 router.register("registries", RegistryViewSet, basename="registry")
 router.register("webhooks", WebhookViewSet, basename="webhook")
+router.register("approved/alarms", AlarmViewSet, basename="alarm")
+router.register("approved/watches", WatchViewSet, basename="watch")
+router.register("approved/copies", CopyViewSet, basename="copy")
 router.register("approved", ApprovedViewSet, basename="approved")
 router.register("retention/pins", PinViewSet, basename="retention-pin")
 router.register("retention/rules", RuleViewSet, basename="retention-rule")

@@ -21,6 +21,7 @@ from scanning.connections import crawl_now, literal_names, only_administrators, 
 from scanning.connections import target_of as target_of_row
 from scanning.filters import KINDS, ConnectionFilterSet, CrawlFilterSet
 from scanning.models import Connection, RepositoryCrawl
+from scanning.pushing import save_push, stop_push
 from scanning.registries import RegistryError
 from scanning.registries.check import Step, check_target
 from scanning.registry_figures import Progress, progress_of, state_of
@@ -98,6 +99,16 @@ class CrawlSerializer(serializers.ModelSerializer[RepositoryCrawl]):
         ]
 
 
+class PushSerializer(serializers.Serializer[Any]):
+    """The account that writes. `keeps`: copies of approved bases are kept there, below `path`; `automatic`: all."""
+
+    username = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
+    password = serializers.CharField(max_length=20_000, write_only=True, required=False, trim_whitespace=False)
+    keeps = serializers.BooleanField(required=False, default=False)
+    path = serializers.CharField(max_length=120, required=False, default="kept", allow_blank=True)
+    automatic = serializers.BooleanField(required=False, default=True)
+
+
 class TriedSerializer(serializers.Serializer[Step]):
     """One thing that was tried."""
 
@@ -154,6 +165,22 @@ class RegistryViewSet(
         except RegistryError as error:
             steps = [Step("Sign in", "fails", str(error))]
         return Response([asdict(step) for step in steps])
+
+    @extend_schema(methods=["PUT"], request=PushSerializer, responses=PushSerializer)
+    @extend_schema(methods=["DELETE"], request=None, responses={204: None})
+    @action(detail=True, methods=["put", "delete"])
+    def push(self, request: Request, pk: str) -> Response:
+        """Say who may push there, and whether copies of bases are kept there; or that nothing is written any more."""
+        row, viewer = self.find(pk), viewer_of(request)
+        if request.method == "DELETE":
+            stop_push(viewer, row)
+            return Response(status=status.HTTP_204_NO_CONTENT)
+        only_administrators(viewer)
+        wanted = PushSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        said = dict(wanted.validated_data)
+        save_push(viewer, row, said, said.pop("password", None))
+        return Response(said)
 
     @extend_schema(responses=CrawlSerializer(many=True))
     @action(detail=True, keyset=("name", "id"), filterset_class=CrawlFilterSet)

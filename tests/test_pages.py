@@ -18,13 +18,14 @@ from django.utils import timezone
 
 from governance.accounts.models import Team, Token, User
 from governance.approvals.life import request_base
+from governance.approvals.models import KeptCopy, UpstreamAlarm, Watch
 from governance.approvals.retention import ask_run, pin, save_rule
 from governance.briefings.models import Subscription
 from governance.briefings.services import Wish, brief, subscribe_address
 from governance.briefings.write import unsubscribe_path
 from governance.findings.models import Advisory, Source
 from governance.findings.models_vex import VexStatement
-from governance.images.models import Image
+from governance.images.models import Image, Registry
 from governance.policy.document import read_policy
 from governance.policy.exemptions import Wanted as WantedExemption
 from governance.policy.exemptions import ask_exemption
@@ -81,6 +82,11 @@ CHANGES_TEAM = page(viewer=403, stranger=404, auditor=403, admin=302)
 SEES_ALL = api(READERS, viewer=404, stranger=404, team_read=404, other_read=404)
 CHANGES_REGISTRY = api((), viewer=404, stranger=404, auditor=403)
 TABS = ("findings", "verdict", "packages", "layers", "work", "rebuild", "workloads", "scans", "timeline", "checks")
+TABS = ("findings", "packages", "layers", "work", "rebuild", "workloads", "scans", "timeline", "checks")
+CLOSES = api((), viewer=403, stranger=404, auditor=403)
+ACTS_ON_COPY = api((), viewer=403, stranger=403, auditor=403)
+CHANGES_COPY = page(viewer=403, stranger=403, auditor=403, admin=302)
+DIGEST = f"sha256:{'a' * 64}"
 # The team's mate only views; its editors may.
 STATES_BASE = {"viewer": 403, "stranger": 404, "auditor": 403}
 
@@ -221,6 +227,19 @@ ROWS: dict[str, list[Row]] = {
     "approved:base_comment": [
         Row(page(viewer=302, stranger=404, auditor=403, admin=302), "post", "base request", {"comment": "Why?"}),
     ],
+    "approved:alarm_list": [Row(page())],
+    "approved:alarm_close": [Row(page(admin=302, **STATES_BASE), "post", "alarm", {"reason": "rebuilt"})],
+    "approved:watch_list": [Row(page())],
+    "approved:watch_look": [Row(page(admin=302, **STATES_BASE), "post", "watch")],
+    "approved:copy_list": [Row(page())],
+    "approved:copy_detail": [Row(page(), named="copy")],
+    # Where to take a base from is for everybody; what is done with a copy is not.
+    "approved:copy_retry": [Row(CHANGES_COPY, "post", "copy")],
+    "approved:copy_restore": [Row(CHANGES_COPY, "post", "copy", {"reason": "it vanished"})],
+    "approved:copy_let_go": [Row(CHANGES_COPY, "post", "copy", {"reason": "not needed"})],
+    "approved:copy_ask": [
+        Row(page(admin=302, **STATES_BASE), "post", "base request", {"digest": DIGEST, "tag": "3.22"}),
+    ],
     "approved:retention": [Row(page())],
     "approved:pin_new": [
         Row(page(viewer=403, stranger=403, auditor=403, admin=302), "post", data={"digest": "0" * 64, "reason": "x"}),
@@ -264,6 +283,11 @@ ROWS: dict[str, list[Row]] = {
     ],
     "registries:registry_detail": [Row(page(**NOT_PEOPLE), named="registry")],
     "registries:registry_edit": [Row(page(auditor=403, **NOT_PEOPLE), named="registry")],
+    "registries:registry_push": [
+        Row(page(auditor=403, **NOT_PEOPLE), named="registry"),
+        Row(CHANGES_PEOPLE, "post", "registry", {"username": "pusher", "keeps": "on", "path": "kept"}),
+    ],
+    "registries:registry_push_stop": [Row(CHANGES_PEOPLE, "post", "registry")],
     "registries:registry_crawl": [Row(CHANGES_PEOPLE, "post", "registry")],
     "registries:registry_remove": [Row(CHANGES_PEOPLE, "post", "registry")],
     "scanning:delivery_list": [Row(page())],
@@ -453,6 +477,31 @@ ROWS: dict[str, list[Row]] = {
         ),
     ],
     "api:openvex": [Row(api((), viewer=404, stranger=404, admin=404, auditor=404) | dict.fromkeys(READERS, 404))],
+    "api:alarm-list": [Row(api(READERS))],
+    "api:alarm-detail": [Row(OWN_API, named="alarm")],
+    "api:alarm-close": [
+        Row(CLOSES | {"admin": 200, "admin token": 200}, "post", "alarm", {"reason": "rebuilt"}),
+    ],
+    "api:watch-list": [Row(api(READERS))],
+    "api:watch-detail": [Row(OWN_API, named="watch")],
+    "api:watch-look": [Row(CLOSES | {"admin": 202, "admin token": 202}, "post", "watch")],
+    "api:copy-list": [
+        Row(api(READERS)),
+        # There is no such entry.
+        Row(
+            api((), viewer=404, stranger=404, auditor=404, admin=404) | {"admin token": 404},
+            "post",
+            data={"entry": "1", "digest": DIGEST},
+        ),
+    ],
+    "api:copy-detail": [Row(api(READERS), named="copy")],
+    "api:copy-retry": [Row(ACTS_ON_COPY | {"admin": 202, "admin token": 202}, "post", "copy")],
+    "api:copy-restore": [
+        Row(ACTS_ON_COPY | {"admin": 202, "admin token": 202}, "post", "copy", {"reason": "it vanished"}),
+    ],
+    "api:copy-let-go": [
+        Row(ACTS_ON_COPY | {"admin": 204, "admin token": 204}, "post", "copy", {"reason": "not needed"}),
+    ],
     "api:retention-check": [
         # Without a digest: who may ask gets as far as 400.
         Row(api((), viewer=400, stranger=400, admin=400, auditor=400) | dict.fromkeys(READERS, 400)),
@@ -505,6 +554,10 @@ ROWS: dict[str, list[Row]] = {
         Row(SEES_ALL, named="registry"),
         Row(CHANGES_REGISTRY | {"admin": 204, "admin token": 204}, "delete", "registry"),
         Row(CHANGES_REGISTRY | {"admin": 200, "admin token": 200}, "patch", "registry", {"tags": "v*"}),
+    ],
+    "api:registry-push": [
+        Row(CHANGES_REGISTRY | {"admin": 200, "admin token": 200}, "put", "registry", {"username": "pusher"}),
+        Row(CHANGES_REGISTRY | {"admin": 204, "admin token": 204}, "delete", "registry"),
     ],
     "api:registry-crawl": [Row(CHANGES_REGISTRY | {"admin": 202, "admin token": 202}, "post", "registry")],
     "api:registry-check": [Row(CHANGES_REGISTRY | {"admin": 200, "admin token": 200}, "post", "registry")],
@@ -571,6 +624,8 @@ def arguments(named: str, team: Team) -> list[object]:
     if named == "exemption":
         end = timezone.now().date() + timedelta(days=9)
         return [ask_exemption(None, WantedExemption("CVE-2099-0001", "image", "why", end, make_image(team=team))).pk]
+    if named in ("alarm", "watch", "copy"):
+        return [of_upstream(named, team)]
     if named in ("pin", "rule", "retention run"):
         return [of_retention(named)]
     if named in ("briefing", "mailbox", "way out"):
@@ -581,6 +636,22 @@ def arguments(named: str, team: Team) -> list[object]:
     if named == "base request":
         return [request_base(None, "alpine:3.22", team=team, reason="needed").pk]
     return of_team(named, team)
+
+
+def of_upstream(named: str, team: Team) -> int:
+    """A base that the team's images are built on, an alarm about it, and a copy of it."""
+    if named == "copy":
+        registry = Registry.objects.create(host="own.example")
+        return KeptCopy.objects.create(
+            name="docker.io/library/alpine",
+            tag="3",
+            digest=DIGEST,
+            registry=registry,
+            place="kept/alpine",
+            state="kept",
+        ).pk
+    watch = Watch.objects.create(name="docker.io/library/alpine", tag="3", is_used=True, owners=[team.pk])
+    return watch.pk if named == "watch" else UpstreamAlarm.objects.create(watch=watch, kind="vanished", text="gone").pk
 
 
 def of_retention(named: str) -> int:

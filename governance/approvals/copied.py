@@ -38,9 +38,9 @@ class Copies:
         copy = next((self.internal[asked.name, one] for one in asked.digests if (asked.name, one) in self.internal), "")
         return replace(asked, kept=not self.digests.isdisjoint(asked.digests), copy=copy)
 
-    def places(self, source: str) -> list[str]:
-        """Where copies of a repository are kept."""
-        return sorted(place for place, one in self.sources.items() if one == source)
+    def widened(self, names: set[str]) -> set[str]:
+        """These repositories, and those in which copies of them are kept."""
+        return names | {place for place, source in self.sources.items() if source in names}
 
 
 def known_copies() -> Copies:

@@ -100,7 +100,8 @@ def ask_copy(viewer: Viewer | None, entry: ApprovedBase, digest: str, tag: str =
 @transaction.atomic
 def retry_copy(viewer: Viewer | None, row: KeptCopy) -> None:
     """Copy it (again) what is missing or differs, or look now whether it is whole."""
-    _may_change(viewer, row)
+    if not may_change(viewer, row):
+        raise PermissionDenied("only administrators, and those of the team that owns the entry, decide on its copies")
     whole = row.state == KeptCopy.State.KEPT
     job = KeptCopy.Job.VERIFY if whole else KeptCopy.Job.COPY
     KeptCopy.objects.filter(pk=row.pk).update(job=job, next_at=timezone.now(), failures=0, read_at=None)
@@ -142,12 +143,12 @@ def only_administrators(viewer: Viewer | None) -> None:
         raise PermissionDenied("only administrators say where copies are kept, put back and let go")
 
 
-def _may_change(viewer: Viewer | None, row: KeptCopy) -> None:
-    if administers(viewer):
-        return
+def may_change(viewer: Viewer | None, row: KeptCopy) -> bool:
+    """Administrators, and who decides on an entry that means it."""
     entries = ApprovedBase.objects.listed().filter(name=row.name).select_related("owner")
-    if not any(names(entry, row.tag, row.digest) and may_decide(viewer, entry) for entry in entries):
-        raise PermissionDenied("only administrators, and those of the team that owns the entry, decide on its copies")
+    return administers(viewer) or any(
+        names(entry, row.tag, row.digest) and may_decide(viewer, entry) for entry in entries
+    )
 
 
 def names(entry: ApprovedBase, tag: str, digest: str) -> bool:

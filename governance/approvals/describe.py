@@ -7,8 +7,10 @@ from datetime import date
 from typing import Any
 
 from governance.accounts.scope import Viewer
+from governance.approvals.copies import current_place
 from governance.approvals.facts import Line, history_of, judge_all
 from governance.approvals.judgement import Judgement
+from governance.approvals.keeping import upstream_of
 from governance.approvals.models import SEVERITIES, ApprovedBase
 from governance.approvals.sources import Origin, origin_of
 from governance.approvals.standing import columns_of
@@ -116,6 +118,8 @@ def facts_of(entry: ApprovedBase, viewer: Viewer, decides: bool, on: date) -> di
         "running": images_on(users, viewer).filter(running__gt=0).count() if users.bases else 0,
         "contains": columns_of([entry], {})[entry.pk],
         "versions": versions_of(entry, on),
+        "upstream": upstream_of(entry),
+        "copy_place": current_place(),
         "terms": terms_of(entry),
         "life": list(entry.steps.all()[:500]),
     }

@@ -180,11 +180,13 @@ def judge_bases(bases: Collection[Base], on: date | None = None) -> dict[Base, J
     return {base: judge_asked(asked, approvals, day) for base, asked in asked_of_bases(bases, approvals).items()}
 
 
-def asked_of_bases(bases: Collection[Base], approvals: Sequence[Approval]) -> dict[Base, list[Asked]]:
+def asked_of_bases(
+    bases: Collection[Base], approvals: Sequence[Approval], copies: Copies | None = None
+) -> dict[Base, list[Asked]]:
     """The questions that bases come to: by name one, by content one for each repository that the list names and that
     holds it."""
     history = history_of({one.name for one in approvals})
-    copies = known_copies()
+    copies = known_copies() if copies is None else copies
     places = places_of({base.image for base in bases if not base.name}, approvals, copies)
     by_image: dict[int, list[Known]] = defaultdict(list)
     for known in history:
@@ -248,8 +250,7 @@ def places_of(
 ) -> dict[int, list[tuple[str, str]]]:
     """{image: [(repository that the list names, digest)]}; what lies where a copy is kept counts as lying there."""
     found: dict[int, list[tuple[str, str]]] = defaultdict(list)
-    names = {one.name for one in approvals}
-    names |= {place for place, source in copies.sources.items() if source in names}
+    names = copies.widened({one.name for one in approvals})
     with connection.cursor() as cursor:
         cursor.execute(PLACES, [sorted(images), sorted(names)])
         for image, name, digest in cursor.fetchall():

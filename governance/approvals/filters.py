@@ -11,7 +11,14 @@ from django_filters.filterset import FilterSet
 
 from governance.accounts.picker import team_ids
 from governance.approvals.guard import KINDS
-from governance.approvals.models import ApprovedBase, ApprovedBaseQuerySet, RetentionItem
+from governance.approvals.models import (
+    ApprovedBase,
+    ApprovedBaseQuerySet,
+    KeptCopy,
+    RetentionItem,
+    UpstreamAlarm,
+    Watch,
+)
 from governance.images.reference import parse_reference
 from governance.web.widgets import YesNo, select
 
@@ -109,3 +116,53 @@ class ItemFilterSet(FilterSet):
     def by_text(self, rows: QuerySet[RetentionItem], _: str, value: str) -> QuerySet[RetentionItem]:
         """A part of the repository's name."""
         return rows.filter(repository__name__icontains=value.strip().replace("\x00", ""))
+
+
+class AlarmFilterSet(FilterSet):
+    """Alarms; without a state those that are open."""
+
+    q = filters.CharFilter(field_name="watch__name", lookup_expr="icontains", label="Search", max_length=200)
+    kind = filters.ChoiceFilter(choices=UpstreamAlarm.Kind.choices, label="What", empty_label="All", widget=select())
+    state = filters.ChoiceFilter(
+        choices=[("ended", "Over"), ("all", "All")],
+        method="by_state",
+        label="State",
+        empty_label="Open",
+        widget=select(),
+    )
+
+    class Meta:
+        model = UpstreamAlarm
+        fields: list[str] = []
+
+    def filter_queryset(self, rows: QuerySet[UpstreamAlarm]) -> QuerySet[UpstreamAlarm]:
+        """Open ones, where nothing else is asked for."""
+        found: QuerySet[UpstreamAlarm] = super().filter_queryset(rows)
+        return found if self.form.cleaned_data["state"] else found.filter(ended_at=None)
+
+    def by_state(self, rows: QuerySet[UpstreamAlarm], _: str, value: str) -> QuerySet[UpstreamAlarm]:
+        """Over, or all."""
+        return rows if value == "all" else rows.exclude(ended_at=None)
+
+
+class WatchFilterSet(FilterSet):
+    """Everything that is watched."""
+
+    q = filters.CharFilter(field_name="name", lookup_expr="icontains", label="Search", max_length=200)
+    state = filters.ChoiceFilter(choices=Watch.State.choices, label="State", empty_label="All", widget=select())
+    approved = filters.BooleanFilter(field_name="is_approved", label="Approved", widget=YesNo())
+
+    class Meta:
+        model = Watch
+        fields: list[str] = []
+
+
+class CopyFilterSet(FilterSet):
+    """Copies."""
+
+    q = filters.CharFilter(field_name="name", lookup_expr="icontains", label="Search", max_length=200)
+    state = filters.ChoiceFilter(choices=KeptCopy.State.choices, label="State", empty_label="All", widget=select())
+
+    class Meta:
+        model = KeptCopy
+        fields: list[str] = []

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from django.db.models import Count, Q, TextChoices
 from django.utils import timezone
 
+from governance.approvals.copied import known_copies
 from governance.approvals.facts import Base, asked_of_bases, history_of, judge_asked, listed
 from governance.approvals.judgement import Approval, Judgement, Verdict
 from governance.approvals.models import ApprovedBase, KeptCopy
@@ -92,9 +93,10 @@ def standing(said: Judgement, approvals: Iterable[Approval], on: date) -> Standi
 def bases_by_state(on: date | None = None) -> dict[State, list[Base]]:
     """All bases of the fleet of which an entry says something (the 5,000 most built on), by their state."""
     day, approvals = on or timezone.now().date(), listed()
-    counts = bases_of({one.name for one in approvals}, None)
+    copies = known_copies()
+    counts = bases_of(copies.widened({one.name for one in approvals}), None)
     found: dict[State, list[Base]] = defaultdict(list)
-    for base, asked in asked_of_bases(counts, approvals).items():
+    for base, asked in asked_of_bases(counts, approvals, copies).items():
         found[standing(judge_asked(asked, approvals, day), approvals, day).state].append(base)
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from governance.approvals.copy_views import CopyAct, CopyDetail, CopyList, copy_ask
 from governance.approvals.retention_views import (
     Pin,
     Retention,
@@ -15,6 +16,7 @@ from governance.approvals.retention_views import (
     run_stop,
     unpin_digest,
 )
+from governance.approvals.upstream_views import AlarmList, WatchList, alarm_close, watch_look
 from governance.approvals.views import (
     BaseDetail,
     BaseList,
@@ -34,6 +36,16 @@ urlpatterns = [
     path("<int:pk>/edit/", RequestEdit.as_view(), name="base_edit"),
     path("<int:pk>/step/", TakeStep.as_view(), name="base_step"),
     path("<int:pk>/comment/", SayComment.as_view(), name="base_comment"),
+    path("upstream/", AlarmList.as_view(), name="alarm_list"),
+    path("upstream/<int:pk>/close/", alarm_close, name="alarm_close"),
+    path("watched/", WatchList.as_view(), name="watch_list"),
+    path("watched/<int:pk>/look/", watch_look, name="watch_look"),
+    path("copies/", CopyList.as_view(), name="copy_list"),
+    path("copies/<int:pk>/", CopyDetail.as_view(), name="copy_detail"),
+    path("copies/<int:pk>/retry/", CopyAct.as_view(verb="retry"), name="copy_retry"),
+    path("copies/<int:pk>/restore/", CopyAct.as_view(verb="restore"), name="copy_restore"),
+    path("copies/<int:pk>/let-go/", CopyAct.as_view(verb="let_go"), name="copy_let_go"),
+    path("<int:pk>/copies/", copy_ask, name="copy_ask"),
     path("retention/", Retention.as_view(), name="retention"),
     path("retention/pins/", Pin.as_view(), name="pin_new"),
     path("retention/pins/<int:pk>/remove/", unpin_digest, name="pin_remove"),

@@ -81,12 +81,11 @@ def repository_of(name: str) -> str:
 def users_of(entries: Sequence[ApprovedBase], viewer: Viewer | None, on: date | None = None) -> dict[int, Users]:
     """Of each entry what uses it. One that counts has what the list judges by it, a request what it would mean."""
     day = on or timezone.now().date()
-    sources = {entry.name for entry in entries}
-    places = {place for place, source in known_copies().sources.items() if source in sources}
-    counts = bases_of(sources | places, viewer)
+    copies = known_copies()
+    counts = bases_of(copies.widened({entry.name for entry in entries}), viewer)
     approvals = listed()
     wanted = [entry.as_approval() for entry in entries]
-    asked = asked_of_bases(counts, [*approvals, *wanted])
+    asked = asked_of_bases(counts, [*approvals, *wanted], copies)
     said = {base: judge_asked(one, approvals, day) for base, one in asked.items()}
     found = {}
     for one in wanted:

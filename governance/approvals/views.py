@@ -30,7 +30,7 @@ from governance.approvals.life import (
     request_base,
     take_step,
 )
-from governance.approvals.models import ApprovedBase
+from governance.approvals.models import ApprovedBase, UpstreamAlarm, Watch
 from governance.approvals.standing import columns_of
 from governance.approvals.users import users_of
 from governance.images.models import Image
@@ -60,6 +60,7 @@ class BaseList(ListPage):
             "columns": columns_of(page.rows, users) if page.rows else {},
             "may_ask": may_ask(viewer),
             "waiting": waiting.count(),
+            "alarms": UpstreamAlarm.objects.filter(watch__in=Watch.objects.visible_to(viewer), ended_at=None).count(),
             "documents": [(one.TITLE, one.NAME) for one in ENFORCERS],
         }
 

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanen
 from django.urls import reverse
 
 from governance.accounts.scope import edits
+from governance.approvals.keeping import copy_holding
 from governance.approvals.standing import standings_of
 from governance.findings.models import Scan
 from governance.findings.risk import MOST, points
@@ -77,6 +78,7 @@ class ImagePage(LineageTabs):
             context["unpointed"] = [words for words, number, _ in given if number is None]
             context |= {"built_on": self.ground, "verdicts": shown_of(image)}
             context["listed"] = standings_of([image])[image.pk]
+            context["kept_copy"] = copy_holding([row.digest for row in context["manifests"]])
         return render_page(request, template, context, part, status)
 
     @cached_property

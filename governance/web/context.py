@@ -50,6 +50,8 @@ ELSEWHERE = {
     "approved:request_list": "approved:base",
     **dict.fromkeys(("approved:retention", "approved:rule_new", "approved:rule_edit"), "approved:base"),
     "approved:run_detail": "approved:base",
+    **dict.fromkeys(("approved:alarm_list", "approved:watch_list", "approved:copy_list"), "approved:base"),
+    **dict.fromkeys(("approved:copy_detail", "approved:copy_restore", "approved:copy_let_go"), "approved:base"),
     "images:repository_detail": "images:image",
     "bases:unknown": "bases:base",
     "bases:compare": "bases:base",
