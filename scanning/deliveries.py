@@ -84,10 +84,10 @@ class LostLease(Exception):
 ACCEPT = """
 WITH arrived AS (
     INSERT INTO scanning_delivery (source, key, token_id, sender_id, team_id, webhook_id, image, subject, stage,
-        format_asked, is_demo, body_sha256, wire_bytes, raw_bytes, state, attempts, error_class, error, format, scanner,
-        scanner_version, kind)
+        format_asked, is_demo, repository, body_sha256, wire_bytes, raw_bytes, state, attempts, error_class, error,
+        format, scanner, scanner_version, kind)
     VALUES (%(source)s, %(key)s, %(token)s, %(sender)s, %(team)s, %(webhook)s, %(image)s, %(subject)s, %(stage)s,
-        %(format)s, %(is_demo)s, %(sha256)s, %(wire)s, %(raw)s, 'received', 0, '', '', '', '', '', '')
+        %(format)s, %(is_demo)s, %(repository)s, %(sha256)s, %(wire)s, %(raw)s, 'received', 0, '', '', '', '', '', '')
     ON CONFLICT (source, key) DO NOTHING RETURNING id
 ), body AS (
     INSERT INTO scanning_deliverybody (delivery_id, data) SELECT id, %(packed)s FROM arrived
@@ -114,6 +114,7 @@ def accept(body: Body, envelope: Envelope, ring: bool = True) -> tuple[int, bool
         "stage": envelope.stage,
         "format": clean_text(envelope.format, 40),
         "is_demo": envelope.is_demo,
+        "repository": token.repository if token else "",
         "sha256": body.sha256,
         "wire": body.wire_bytes,
         "raw": body.raw_bytes,

@@ -17,7 +17,8 @@ from governance.findings.sources import DEMO
 from governance.findings.state import settle
 from governance.findings.vex import record_statements
 from governance.images.clean import clean_scan_time, clean_text
-from governance.images.names import NotYours
+from governance.images.names import NotYours, covers
+from governance.images.reference import parse_reference
 from governance.runtime.benchmarks import reasons_of_benchmarks, record_benchmarks
 from governance.runtime.counts import settle_running
 from scanning.agents import AGENT, tell
@@ -146,6 +147,7 @@ def ingest(held: Claim) -> tuple[bool, list[int]]:
         return True, []
     report = read(held)
     arrival = arrival_of(held)
+    stay_within(held.delivery.repository, report, arrival.reference)
     reach("process.after_parse", arrival.reference)
     with transaction.atomic():
         finish(held, figures(report, arrival))
@@ -156,6 +158,21 @@ def ingest(held: Claim) -> tuple[bool, list[int]]:
     reach("process.after_commit", arrival.reference)
     is_news = stated or any(image.is_news for image in recorded)
     return is_news, [image.image for image in recorded if image.waits]
+
+
+def stay_within(repository: str, report: ScanReport, asked: str) -> None:
+    """Raises `NotYours` where a token that is bound to a repository speaks of another, or of what has no name."""
+    if not repository:
+        return
+    if report.benchmarks or report.statements:
+        raise NotYours(f"this token only sends scans of images of {repository}")
+    for scan in report.images:
+        # What is no reference (a path, an archive) names nothing that could be somebody else's.
+        named = {name for name in (*scan.image.references, *scan.image.repo_digests, asked) if parse_reference(name)}
+        if not named:
+            raise NotYours(f"this token only speaks for {repository}: name the image with ?image=")
+        if wrong := sorted(name for name in named if not covers(repository, name)):
+            raise NotYours(f"this token only speaks for {repository}, not for {wrong[0]}")
 
 
 def read(held: Claim) -> ScanReport:

@@ -56,6 +56,8 @@ class Delivery(models.Model):
     stage = models.CharField(max_length=8)
     format_asked = models.CharField(max_length=40, blank=True)
     is_demo = models.BooleanField(default=False)
+    # Of the token that sent it: the only repository that the report may be about.
+    repository = models.CharField(max_length=255, blank=True, db_default="", default="")
 
     body_sha256 = models.BinaryField(max_length=32)
     wire_bytes = models.IntegerField()

@@ -68,6 +68,10 @@ def report_resource(delivery: Delivery, duplicate: bool = False, asker: Viewer |
     The verdict is kept as a gate's decision where `asker` waited for it.
     """
     result = delivery.result or {}
+    figures = {name: result.get(name, nothing) for name, nothing in NOTHING.items()}
+    judged = verdict_on(delivery, asker)
+    # Why the verdict is what it is, then what was odd about the report.
+    figures["reasons"] = [one["text"] for one in (judged["gate"] or {}).get("reasons", [])] + figures["reasons"]
     return {
         "id": delivery.pk,
         "state": STATES[Delivery.State(delivery.state)],
@@ -80,8 +84,8 @@ def report_resource(delivery: Delivery, duplicate: bool = False, asker: Viewer |
         "scanned_at": delivery.scanned_at,
         "kind": delivery.kind or None,
         "images": images_of(delivery.pk) if delivery.state == Delivery.State.DONE else [],
-        **{name: result.get(name, nothing) for name, nothing in NOTHING.items()},
-        **verdict_on(delivery, asker),
+        **figures,
+        **judged,
         "error": delivery.error or None,
     }
 

@@ -25,7 +25,8 @@ class TokenSerializer(serializers.ModelSerializer[Token]):
 
     class Meta:
         model = Token
-        fields = ["id", "name", "scope", "team", "prefix", "state", "created_at", "expires_at", "last_used_at", "days"]
+        fields = ["id", "name", "scope", "team", "repository", "prefix", "state", "created_at", "expires_at"]
+        fields += ["last_used_at", "days"]
         read_only_fields = ["id", "prefix", "created_at", "expires_at", "last_used_at"]
 
 
@@ -60,7 +61,8 @@ class TokenViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Dest
         wanted.is_valid(raise_exception=True)
         said: dict[str, Any] = wanted.validated_data
         token, secret = create_token(
-            viewer_of(request), said["name"], said["scope"], said.get("team"), said.get("days", 90)
+            *(viewer_of(request), said["name"], said["scope"], said.get("team"), said.get("days", 90)),
+            said.get("repository", ""),
         )
         return Response({**TokenSerializer(token).data, "secret": secret}, status=status.HTTP_201_CREATED)
 

@@ -41,6 +41,11 @@ class TokenForm(HouseForm):
         empty_label="No team: all repositories",
         help_text="A team's token reads and writes that team's repositories only.",
     )
+    repository = forms.CharField(
+        max_length=255,
+        required=False,
+        help_text="The only one it may send reports of, like registry.example/shop/api; with /* all below.",
+    )
     days = forms.IntegerField(
         min_value=1, max_value=3650, initial=90, required=False, help_text="Days until it expires; empty means never."
     )

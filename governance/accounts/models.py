@@ -144,6 +144,8 @@ class Token(models.Model):
     name = models.CharField(max_length=100)
     scope = models.CharField(max_length=10, choices=Scope)
     team = models.ForeignKey(Team, models.CASCADE, null=True, blank=True, related_name="tokens")
+    # Of a token that sends: the only repository that it may speak for, or with `/*` at its end all below one.
+    repository = models.CharField(max_length=255, blank=True, db_default="", default="")
     maker = models.ForeignKey(User, models.PROTECT, null=True, related_name="tokens")
     hash = models.BinaryField(max_length=32, unique=True, editable=False)
     prefix = models.CharField(max_length=12, editable=False)

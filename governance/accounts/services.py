@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from datetime import timedelta
 
@@ -17,6 +18,7 @@ from governance.accounts.models import Membership, Team, Token, User
 from governance.accounts.scope import Viewer
 
 PREFIX = "pw_"
+REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._-]+)*(/\*)?")
 # `last_used_at` is for people; a write per request would cost more than it tells.
 LAST_USED_STEP = timedelta(minutes=5)
 
@@ -28,9 +30,17 @@ def token_hash(secret: str) -> bytes:
 
 @transaction.atomic
 def create_token(
-    viewer: Viewer | None, name: str, scope: str, team: Team | None = None, days: int | None = None
+    viewer: Viewer | None,
+    name: str,
+    scope: str,
+    team: Team | None = None,
+    days: int | None = None,
+    repository: str = "",
 ) -> tuple[Token, str]:
     """Make a token; returns it and its secret, which is shown once and stored nowhere.
+
+    `repository` is the only one that a token of scope ingest speaks for, as references name it; with `/*` at its end
+    those below it.
 
     `viewer` None is the command line. Raises `PermissionDenied` where the maker may not give this scope or team, and
     `ValidationError` for a wrong name or scope.
@@ -39,6 +49,10 @@ def create_token(
         raise ValidationError({"scope": f"scope must be one of {', '.join(Token.Scope.values)}"})
     if not name.strip() or len(name) > 100:
         raise ValidationError({"name": "a token needs a name of at most 100 characters"})
+    repository = repository.strip()
+    if repository and (scope != Token.Scope.INGEST or not REPOSITORY.fullmatch(repository) or len(repository) > 255):
+        text = "a token that sends may be bound to a repository, like registry.example/shop/api or registry.example/*"
+        raise ValidationError({"repository": text})
     if viewer is not None and not may_give(viewer, scope, team):
         raise PermissionDenied("you may only make tokens for teams you administer, and not with the scope admin")
     secret = PREFIX + secrets.token_urlsafe(32)
@@ -46,12 +60,13 @@ def create_token(
         name=name.strip(),
         scope=scope,
         team=team,
+        repository=repository,
         maker=viewer if isinstance(viewer, User) else None,
         hash=token_hash(secret),
         prefix=secret[:10],
         expires_at=timezone.now() + timedelta(days=days) if days else None,
     )
-    after = {"scope": scope, "team": team.name if team else None, "days": days}
+    after = {"scope": scope, "team": team.name if team else None, "days": days, "repository": repository}
     audit(viewer, "token.create", f"token {token.pk} {token.name}", team=token.team_id, after=after)
     return token, secret
 

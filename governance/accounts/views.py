@@ -70,7 +70,7 @@ class TokenList(View):
             return self.page(request, form, status=422)
         said = form.cleaned_data
         try:
-            token, secret = create_token(person(request), said["name"], said["scope"], said["team"], said["days"])
+            token, secret = create_token(person(request), **said)
         except (PermissionDenied, ValidationError) as error:
             form.refuse(error if isinstance(error, ValidationError) else ValidationError(str(error)))
             return self.page(request, form, status=422)

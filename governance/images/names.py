@@ -9,11 +9,21 @@ from datetime import datetime
 from django.db import connection
 
 from governance.images.models import Registry, Repository
-from governance.images.reference import Reference
+from governance.images.reference import Reference, parse_reference
 
 
 class NotYours(PermissionError):
     """The sender's team may not speak for this repository; the text names it."""
+
+
+def covers(repository: str, reference: str) -> bool:
+    """Whether `reference` is of that repository, or with `/*` at its end of one below it; what is none is not."""
+    asked, below = parse_reference(reference), repository.endswith("/*")
+    bound = parse_reference(repository.removesuffix("/*"))
+    if asked is None or bound is None:
+        return False
+    # `library/` is Docker's own shelf: nobody means it by a single word with everything below.
+    return asked.name.startswith(f"{bound.name}/") if below else asked.name == bound.name
 
 
 @dataclass(frozen=True, slots=True)

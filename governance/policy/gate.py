@@ -19,6 +19,7 @@ from governance.accounts.models import Token
 from governance.accounts.scope import Viewer, teams_of
 from governance.images.clean import clean_text
 from governance.images.lookup import images_named
+from governance.images.names import covers
 from governance.policy.kernel import STRICTNESS
 from governance.policy.verdicts import UNKNOWN_IMAGE, Judged, unknown, verdict_of
 
@@ -52,6 +53,8 @@ def ask_gate(viewer: Viewer | None, reference: str, stage: str, gate: str = "gat
 
 def ask(viewer: Viewer | None, reference: str, stage: str) -> Judged:
     """The verdict, and nothing written down. What the asker may not see is unknown to them."""
+    if isinstance(viewer, Token) and viewer.repository and not covers(viewer.repository, reference):
+        return worst_of([], stage)
     teams = teams_asking(viewer)
     named = images_named(reference)
     return worst_of([pk for pk, owners in named if teams is None or not teams.isdisjoint(owners)], stage)

@@ -150,7 +150,8 @@ def verdict_on_image(server: Server, asked: argparse.Namespace) -> dict[str, Any
 
 def reasons_of(answer: dict[str, Any]) -> list[dict[str, Any]]:
     """The reasons, each with outcome, policy, rule and text, the worst first."""
-    found = [one if isinstance(one, dict) else {"text": str(one)} for one in answer.get("reasons") or []]
+    said = answer["gate"] if isinstance(answer.get("gate"), dict) else answer
+    found = [one if isinstance(one, dict) else {"text": str(one)} for one in said.get("reasons") or []]
     return [
         {
             "outcome": str(one.get("outcome") or answer.get("verdict") or "unknown"),

@@ -89,7 +89,7 @@ def test_the_exit_status_follows_the_verdict(verdict: str, words: tuple[str, ...
 def test_reasons_are_shown_and_written_in_the_forms_that_builds_read(tmp_path: Path) -> None:
     unsure = {**GRACE, "rule": "known base", "outcome": "unknown", "text": "Nobody knows its base: state it."}
     files = [f"--{name}={tmp_path / name}" for name in ("sarif", "junit", "json")]
-    with portwarden(says(report("fail", reasons=[GRACE, unsure]))) as (url, _):
+    with portwarden(says(report("fail", reasons=["text"], gate={"reasons": [GRACE, unsure]}))) as (url, _):
         done = gate(url, "--report", "-", *files)
     assert done.returncode == 1
     assert "FAIL  baseline / no critical" in done.stdout

@@ -24,6 +24,7 @@ class Command(BaseCommand):
         create.add_argument("name")
         create.add_argument("--scope", required=True, choices=Token.Scope.values)
         create.add_argument("--team", help="bind the token to this team's repositories")
+        create.add_argument("--repository", default="", help="the only repository that it may send reports of")
         create.add_argument("--days", type=int, help="days until it expires (default: never)")
         actions.add_parser("list", help="list tokens")
         revoke = actions.add_parser("revoke", help="end a token at once")
@@ -50,7 +51,9 @@ class Command(BaseCommand):
             if team is None:
                 raise CommandError(f"there is no team called {options['team']!r}")
         try:
-            _, secret = create_token(None, options["name"], options["scope"], team, options["days"])
+            _, secret = create_token(
+                None, options["name"], options["scope"], team, options["days"], options["repository"]
+            )
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error
         self.stdout.write(secret)
