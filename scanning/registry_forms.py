@@ -10,6 +10,8 @@ from governance.accounts.models import Team
 from governance.web.forms import HouseForm
 from scanning.filters import KINDS
 
+# Needed by few: other hosts, a private authority, no TLS.
+RARE = ("api_url", "token_server", "ca", "is_insecure")
 PATTERNS = "One a line, with * and ?; ! before one leaves out. Empty: all."
 
 
@@ -27,7 +29,7 @@ class ConnectionForm(HouseForm):
         strip=False,
         label="Password or token",
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Stored encrypted and never shown again. Empty: as it is.",
+        help_text="Stored encrypted and never shown again.",
     )
     forget = forms.BooleanField(
         required=False, label="Forget the password", widget=forms.CheckboxInput(attrs={"class": "form-check-input"})
@@ -35,7 +37,7 @@ class ConnectionForm(HouseForm):
     namespace = forms.CharField(
         max_length=200,
         required=False,
-        help_text="What to list, where the product must be told: see beside.",
+        help_text="What to list, where the product must be told: see “What the account needs”.",
     )
     repositories = forms.CharField(
         max_length=50_000, required=False, widget=forms.Textarea(attrs={"rows": 3}), help_text=PATTERNS
@@ -83,12 +85,51 @@ class ConnectionForm(HouseForm):
         widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
     )
 
+    def __init__(self, *args: Any, keeps: bool = False, **kwargs: Any) -> None:
+        """`keeps`: a password is stored."""
+        super().__init__(*args, **kwargs)
+        if keeps:
+            self.fields["secret"].help_text += " Empty: as it is."
+        else:
+            del self.fields["forget"]
+
+    @property
+    def often(self) -> list[forms.BoundField]:
+        """The fields that most registries need."""
+        return [field for field in self if field.name not in RARE]
+
+    @property
+    def rarely(self) -> list[forms.BoundField]:
+        """The others, folded."""
+        return [self[name] for name in RARE]
+
+    @property
+    def unfolds(self) -> bool:
+        """One of the folded fields says something, or is wrong."""
+        return any(field.value() or field.errors for field in self.rarely)
+
     def said(self) -> dict[str, Any]:
         """The settings without the password."""
         return {name: value for name, value in self.cleaned_data.items() if name not in ("secret", "forget")}
 
     def password(self) -> str | None:
         """None leaves it as it is, "" takes it away."""
-        if self.cleaned_data["forget"]:
+        if self.cleaned_data.get("forget"):
             return ""
         return self.cleaned_data["secret"] or None
+
+    def ask_again(self) -> None:
+        """What was typed as the password is not sent back with what is wrong."""
+        if self.data.get("secret"):
+            self.add_error("secret", "Enter it once more: it was not saved, and it is not sent back.")
+
+    def problems(self) -> list[tuple[str, str]]:
+        """(label of the field, what is wrong)."""
+        return [
+            (
+                str(self.fields[name].label or name.capitalize()) if name in self.fields else "What is entered",
+                str(error),
+            )
+            for name, errors in self.errors.items()
+            for error in errors
+        ]

@@ -77,7 +77,10 @@ class RegistryDetail(ListPage):
         """The page, or its progress alone while somebody looks on."""
         self.row = get_object_or_404(visible(request), pk=pk)
         if request.headers.get("HX-Target", "").endswith("progress"):
-            return render_page(request, self.template_name, self.about(), "progress")
+            answer = render_page(request, self.template_name, self.about(), "progress")
+            # Looking on is no step that the browser goes back over.
+            answer["HX-Push-Url"] = "false"
+            return answer
         return self.show(request)
 
     def queryset(self) -> QuerySet[RepositoryCrawl]:
@@ -88,7 +91,8 @@ class RegistryDetail(ListPage):
         """How it is."""
         progress = progress_of([self.row.pk]).get(self.row.pk, Progress())
         state = state_of(self.row, progress)
-        return {"row": self.row, "progress": progress, "state": state, "live": state in ("running", "waiting")}
+        live = state in ("running", "waiting") or (state == "failing" and progress.running > 0)
+        return {"row": self.row, "progress": progress, "state": state, "live": live}
 
     def beside(self, page: Page) -> dict[str, Any]:
         """Facts, figures, coverage."""
@@ -109,22 +113,29 @@ class RegistryForm(View):
     def get(self, request: HttpRequest, pk: int = 0) -> HttpResponse:
         """The form."""
         row = self.find(request, pk)
-        return self.page(request, row, ConnectionForm(initial=values_of(row) if row else None))
+        form = ConnectionForm(initial=values_of(row) if row else None, keeps=bool(row and row.secret))
+        return self.page(request, row, form)
 
     def post(self, request: HttpRequest, pk: int = 0) -> HttpResponse:
         """Try it out, or save it."""
-        row, form = self.find(request, pk), ConnectionForm(request.POST)
-        if not form.is_valid():
-            return self.page(request, row, form, 422)
+        row = self.find(request, pk)
+        form = ConnectionForm(request.POST, keeps=bool(row and row.secret))
+        tries = request.POST.get("do") == "test"
         try:
-            if request.POST.get("do") == "test":
+            if form.is_valid() and tries:
                 return self.page(request, row, form, steps=self.test(row, form), part="check")
-            saved = save_connection(person(request), row, form.said(), form.password())
+            if form.is_valid():
+                saved = save_connection(person(request), row, form.said(), form.password())
+                messages.success(request, f"{saved} is saved and crawled next.")
+                return done(request, reverse("registries:registry_detail", args=[saved.pk]))
         except ValidationError as error:
             form.refuse(error)
-            return self.page(request, row, form, 422)
-        messages.success(request, f"{saved} is saved and crawled next.")
-        return done(request, reverse("registries:registry_detail", args=[saved.pk]))
+        if tries:
+            # Beside the form, so that what was typed stays.
+            steps = [Step(label, "fails", problem) for label, problem in form.problems()]
+            return self.page(request, row, form, 422, steps, "check")
+        form.ask_again()
+        return self.page(request, row, form, 422)
 
     def find(self, request: HttpRequest, pk: int) -> Connection | None:
         """The one to change; None to add one."""

@@ -22,14 +22,15 @@ BUDGET = """
 SELECT count(*) FROM scanning_scanjob
 WHERE why <> 'person' AND (state = 'waiting' OR started_at > statement_timestamp() - interval '1 hour')
 """
-# Tier 0: a tag names it now. 1: none ever did. 2: all its tags have moved on, it is dead.
+# Tier 0: it runs somewhere. 1: a tag names it now. 2: none ever did. 3: all its tags have moved on, it is dead.
 PLAN = """
 INSERT INTO scanning_scanjob (image_id, state, why, priority, attempts)
 SELECT image_id, 'waiting', CASE WHEN registry_at IS NULL THEN 'new' ELSE 'stale' END, 1 + tier, 0 FROM (
     SELECT image.id AS image_id, image.registry_at, CASE
-        WHEN image.superseded THEN 2
-        WHEN EXISTS (SELECT FROM images_tag tag WHERE tag.image_id = image.id AND tag.until IS NULL) THEN 0
-        ELSE 1 END AS tier
+        WHEN image.running > 0 THEN 0
+        WHEN image.superseded THEN 3
+        WHEN EXISTS (SELECT FROM images_tag tag WHERE tag.image_id = image.id AND tag.until IS NULL) THEN 1
+        ELSE 2 END AS tier
     FROM (
         SELECT DISTINCT placement.image_id FROM images_placement placement
         JOIN images_repository repository ON repository.id = placement.repository_id

@@ -39,8 +39,9 @@ def render_page(
     alone = bool(part) and wants_part(request)
     response = render(request, f"{template}#{part}" if alone else template, context, status=status)
     if alone and request.method == "GET":
-        # Filters that are not set stay out of the address.
-        response["HX-Push-Url"] = address(request)
+        # Filters that are not set stay out of the address; the same address again is no step to go back over.
+        same = request.htmx.current_url_abs_path == address(request)  # type: ignore[attr-defined]
+        response["HX-Push-Url"] = "false" if same else address(request)
     patch_vary_headers(response, ["HX-Request"])
     return response
 

@@ -97,17 +97,18 @@ def listed(registry: Registry, target: Target, names: list[str]) -> str:
     more = "" if listing.complete else " or more"
     if not names:
         return "No repository is listed: this account may see none, or there is none yet."
-    return f"{len(names):,}{more} repositories, the first is {names[0]}."
+    noun = "repository" if len(names) == 1 and listing.complete else "repositories"
+    return f"{len(names):,}{more} {noun}, the first is {names[0]}."
 
 
 def tagged(registry: Registry, name: str, tags: list[str]) -> str:
     """The tags of a repository, into `tags`."""
     tags += registry.tags(name).names
-    return f"{name} has {len(tags):,} tags."
+    return f"The repository {name} has {len(tags):,} tag{'' if len(tags) == 1 else 's'}."
 
 
 def manifest(registry: Registry, name: str, tag: str) -> str:
     """What one tag names."""
     document = registry.document(name, tag)
     words = {"index": "an index of images", "image": "an image", "schema1": "an image in Docker's first format"}
-    return f"{name}:{tag} is {words.get(document.kind, 'no image')}, {document.digest[:19]}…"
+    return f"The tag {name}:{tag} is {words.get(document.kind, 'no image')}, {document.digest[:19]}…"

@@ -234,6 +234,8 @@ def failure(answer: Answer, body: bytes, path: str) -> RegistryError:
     code = re.search(rb'"code"\s*:\s*"([A-Z_]{1,60})"', body[:4_096])
     said = f", {code[1].decode()}" if code else ""
     status, about = answer.status, path[:200]
+    if status == 401 and about == "/v2/":
+        return RegistryError("denied", f"the registry does not take this user name and password (status 401{said})")
     if status == 401:
         return RegistryError("denied", f"{about}: the sign-in works, but does not allow this (status 401{said})")
     if status == 429 or (code and code[1] == b"TOOMANYREQUESTS"):

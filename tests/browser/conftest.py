@@ -22,6 +22,7 @@ from governance.images.claims import Claim, record_claims
 from governance.images.models import BaseEdge, Image
 from governance.runtime.models import BenchmarkRun
 from scanning.models import Delivery
+from tests.browser.registries import registries
 from tests.make import (
     deliver,
     digest_of,
@@ -134,6 +135,7 @@ class Fleet:
     base: Image
     source: Source
     request: int
+    registries: list[str]
 
     @property
     def addresses(self) -> list[str]:
@@ -152,6 +154,7 @@ class Fleet:
             *("/teams/", f"/teams/{self.team.pk}/", "/people/", f"/people/{self.mate.pk}/", "/account/"),
             f"/images/repositories/{self.image.repository_id}/",
             *("/sources/", f"/sources/{self.source.pk}/"),
+            *self.registries,
             *(
                 "/approved/",
                 "/approved/?state=banned",
@@ -211,7 +214,9 @@ def fleet(ada: User) -> Fleet:
     Silence.objects.create(source=source, since=day, raised_at=day)
     Source.objects.filter(pk=source.pk).update(name=HOSTILE[:100], last_heard=day)
     asked = request_base(None, "registry.example/base/os", "*", team, HOSTILE, family=HOSTILE[:60], purpose=HOSTILE).pk
-    return Fleet(team, mate, image, deliver(b'{"unknown": 1}'), done, benchmarks(team, done.pk), base, source, asked)
+    sources = registries(team, image, HOSTILE)
+    run = benchmarks(team, done.pk)
+    return Fleet(team, mate, image, deliver(b'{"unknown": 1}'), done, run, base, source, asked, sources)
 
 
 def bases(image: Image, team: Team, layer: str) -> Image:

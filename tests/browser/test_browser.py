@@ -7,7 +7,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from governance.accounts.models import User
+from governance.web.addresses import Allowed
+from scanning.models import Connection, RepositoryCrawl
 from tests.browser.conftest import AXE, Fleet, Visitor
+from tests.registry import Shelf, make_built, make_layer, shelved
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -210,6 +214,42 @@ def test_a_change_leads_to_the_page_that_shows_it(visit: Any, fleet: Fleet) -> N
     page.click(".sure[open] button")
     page.wait_for_selector("text=Nobody is in this team")
     assert visitor.complaints == []
+
+
+def test_a_registry_is_tried_out_and_nothing_is_saved(visit: Any, ada: User, settings: Any) -> None:
+    shelf = Shelf()
+    shelf.push("shop/api", make_built(make_layer(a="1")), "1")
+    visitor = visit()
+    page = visitor.go("/registries/new/")
+    with shelved(shelf) as (port, _):
+        settings.OUTBOUND_ALLOWED_HOSTS = Allowed.of([f"127.0.0.1:{port}"])
+        page.fill("#id_base_url", f"http://127.0.0.1:{port}")
+        page.fill("#id_secret", "s3cret")
+        page.click("button[value=test]")
+        expect(page.locator("#check")).to_contain_text("Plain http is refused")
+        page.click("#form summary")
+        page.check("#id_is_insecure")
+        page.click("button[value=test]")
+        expect(page.locator("#check .is-works")).to_have_count(5)
+    assert page.input_value("#id_secret") == "s3cret"
+    assert not Connection.objects.exists()
+    page.fill("#id_every_minutes", "0")
+    page.click("#form .btn-primary")
+    expect(page.locator("#form .field-error")).to_have_count(2)
+    expect(page.locator("#form")).to_contain_text("Enter it once more")
+    assert [text for text in visitor.complaints if "422" not in text] == []
+
+
+def test_looking_on_is_no_step_to_go_back_over(visit: Any, fleet: Fleet) -> None:
+    page = visit().go(next(one for one in fleet.registries if one.count("/") == 3 and one[-2].isdigit()))
+    before = page.evaluate("history.length")
+    expect(page.locator("#progress")).to_contain_text("120 of 400 tags")
+    RepositoryCrawl.objects.update(tags_done=300)
+    expect(page.locator("#progress")).to_contain_text("300 of 400 tags")
+    RepositoryCrawl.objects.update(started_at=None, error="")
+    expect(page.locator("#progress")).not_to_contain_text("under way")
+    expect(page.locator("#table .is-failing")).to_have_count(0)
+    assert page.evaluate("history.length") == before
 
 
 def test_who_is_no_longer_signed_in_is_asked_to(visit: Any, fleet: Fleet) -> None:

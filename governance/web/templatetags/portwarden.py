@@ -77,9 +77,11 @@ def readable(value: Any, limit: int = 0) -> str:
 
 @register.filter
 def sentence(value: Any) -> str:
-    """A reason as pages show it: readable, with a capital and a full stop."""
+    """A reason as pages show it: readable, with a full stop, and a capital unless it begins with an address."""
     text = readable(value).strip()
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?", "…", ")")) or not text else ".")
+    first = text.split(" ", 1)[0]
+    begun = text[:1].upper() + text[1:] if first.strip(",;:").isalpha() else text
+    return begun + ("" if text.endswith((".", "!", "?", "…", ".)", "!)", "?)")) or not text else ".")
 
 
 @register.filter
