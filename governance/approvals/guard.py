@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Q
 from django.utils import timezone
@@ -20,7 +21,7 @@ from django.utils import timezone
 from governance.approvals.facts import Base, judge_bases
 from governance.approvals.judgement import Verdict
 from governance.approvals.models import KeptCopy
-from governance.images.models import Manifest
+from governance.images.models import Image, Manifest
 from governance.runtime.models import Running
 
 # Each kind in words, the gravest first.
@@ -79,6 +80,7 @@ def own_holds(images: Collection[int], on: date) -> dict[int, list[Hold]]:
     """Of each image by itself."""
     found: dict[int, list[Hold]] = defaultdict(list)
     given: dict[str, Any] = {"images": sorted(images), "on": on, "lately": LATELY}
+    given["scanned"] = timedelta(days=settings.STALE_DAYS_AT["runtime"])
     with connection.cursor() as cursor:
         for kind, (statement, text) in STATEMENTS.items():
             cursor.execute(statement, given)
@@ -94,13 +96,17 @@ def own_holds(images: Collection[int], on: date) -> dict[int, list[Hold]]:
 
 
 def _running(images: Collection[int]) -> Iterator[tuple[int, Hold]]:
-    """What runs, what silent agents told last, and what stopped a few days ago: a job may run again."""
+    """What runs, what silent agents told last, what stopped a few days ago, and what was scanned where it runs."""
     lately = Q(stopped_at=None) | Q(stopped_at__gt=timezone.now() - LATELY)
     rows = Running.objects.filter(lately, image__in=images).values("image").order_by()
     counted = rows.annotate(now=Count("pk", filter=Q(stopped_at=None)))
     for image, now in counted.values_list("image", "now"):
         places = f"It runs in {now} place{'s' if now > 1 else ''}." if now else ""
         yield image, Hold("running", places or f"It ran less than {LATELY.days} days ago: a job may run again.")
+    since = timezone.now() - timedelta(days=settings.STALE_DAYS_AT["runtime"])
+    scanned = Image.objects.filter(pk__in=images, runtime_at__gt=since).values_list("pk", "runtime_at")
+    for image, at in scanned:
+        yield image, Hold("running", f"It was scanned where it runs on {at:%Y-%m-%d}.")
 
 
 def _copies(images: Collection[int]) -> Iterator[tuple[int, Hold]]:
@@ -117,6 +123,7 @@ def _copies(images: Collection[int]) -> Iterator[tuple[int, Hold]]:
 ALIVE = """{0}.merged_into_id IS NULL AND (
     NOT EXISTS (SELECT FROM images_placement place WHERE place.image_id = {0}.id)
     OR EXISTS (SELECT FROM images_placement place WHERE place.image_id = {0}.id AND place.gone_at IS NULL)
+    OR {0}.runtime_at > statement_timestamp() - %(scanned)s
     OR EXISTS (SELECT FROM runtime_running ran WHERE ran.image_id = {0}.id
                   AND (ran.stopped_at IS NULL OR ran.stopped_at > statement_timestamp() - %(lately)s)))"""
 # Built on what is asked about, directly or on what was built on it and is gone since: down a branch as far as nothing

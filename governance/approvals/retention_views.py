@@ -31,6 +31,7 @@ from governance.approvals.retention import (
 )
 from governance.approvals.retention_check import may_delete
 from governance.approvals.retention_forms import AskForm, PinForm, RuleForm, StartForm
+from governance.runtime.models import Agent
 from governance.web.keyset import Page
 from governance.web.views import ListPage, done, render_page
 
@@ -183,6 +184,7 @@ class RunDetail(ListPage):
         return {
             "run": self.row,
             "going": going,
+            "unheard": not Agent.objects.expected().filter(silent_since=None).exists(),
             "held": [(kind, KINDS[kind], number) for kind, number in self.row.held.items() if kind in KINDS],
             "live": self.row.state in ("planning", "deleting"),
             "may_decide": administers(viewer_of(self.request)),

@@ -125,8 +125,8 @@ def load_list(today: datetime, entries: Sequence[Entry] = ENTRIES) -> None:
             ApprovalStep.objects.create(entry=row, at=at, before=before, to=to, actor=actor, reason=reason)
             before = to
     RetentionRule.objects.get_or_create(
-        name="Demo: superseded builds",
-        defaults={"repositories": f"{HOST}/*", "days": 30, "keep_newest": 3, "is_demo": True},
+        name="Demo: old builds",
+        defaults={"repositories": f"{HOST}/*", "which": "any", "days": 30, "keep_newest": 3, "is_demo": True},
     )
 
 

@@ -15,6 +15,7 @@ from governance.images.models import Registry, Repository
 from scanning.body import receive
 from scanning.deliveries import Envelope, accept, claim
 from scanning.demo.approved import load_list
+from scanning.demo.exempted import load_exemptions
 from scanning.demo.fleet import HOST, RECIPES, TEAMS
 from scanning.demo.reports import Report, reports
 from scanning.ingest import process
@@ -40,6 +41,7 @@ def load() -> int:
         _take(report, f"{KEY} {today:%Y-%m-%d} {number}")
     _wait()
     load_list(today)
+    load_exemptions(today)
     audit(None, "demo.load", "the demo fleet", after={"reports": len(plan)})
     return len(plan)
 

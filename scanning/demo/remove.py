@@ -17,6 +17,7 @@ from governance.images.reach import queue
 from governance.runtime.models import BenchmarkRun
 from scanning.demo import catalogue
 from scanning.demo.approved import remove_list
+from scanning.demo.exempted import remove_exemptions
 from scanning.demo.fleet import HOST
 from scanning.models import Delivery
 
@@ -41,8 +42,8 @@ def remove() -> dict[str, int]:
         cursor.execute("SET LOCAL statement_timeout = '120s'")
         cursor.execute(STILL)
     traces = read_traces()
-    entries = remove_list()
-    gone = {"images": _images(traces), "approved bases": entries}
+    exemptions, entries = remove_exemptions(), remove_list()
+    gone = {"images": _images(traces), "approved bases": entries, "exemptions": exemptions}
     gone["benchmark runs"] = _runs(traces)
     gone["repositories"] = _free(Repository.objects.filter(is_demo=True))
     Registry.objects.filter(host=HOST, repository=None).delete()

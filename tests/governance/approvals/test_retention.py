@@ -36,6 +36,8 @@ from tests.make import digest_of, make_token, make_user
 pytestmark = pytest.mark.django_db
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 CHECK = "/api/v1/retention/check/"
+# How an image may be known to run; what stopped long ago does not.
+RUNS = ("now", "lately", "scanned")
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def fleets(draw: Any) -> list[Made]:
                 by_edge=draw(rare),
                 index=draw(before) if draw(rare) else None,
                 lies=not draw(rare),
-                runs=draw(st.sampled_from(["", "", "", "now", "lately", "once"])),
+                runs=draw(st.sampled_from(["", "", "", "now", "lately", "scanned", "once"])),
                 is_pinned=draw(rare),
                 is_copy=draw(rare),
                 is_approved=draw(rare),
@@ -122,6 +124,13 @@ def fleets(draw: Any) -> list[Made]:
             )
         )
     return found
+
+
+def started(image: Image, how: str) -> None:
+    if how == "scanned":
+        Image.objects.filter(pk=image.pk).update(runtime_at=timezone.now() - timedelta(days=1))
+    elif how:
+        run(image, {"now": None, "lately": timezone.now() - timedelta(days=1), "once": LONG_AGO}[how])
 
 
 def build(fleet: list[Made]) -> list[Image]:
@@ -140,9 +149,7 @@ def build(fleet: list[Made]) -> list[Image]:
                     image=member, digest=index, defaults={"kind": "index", "source": "crawl", "first_seen": LONG_AGO}
                 )
         Placement.objects.filter(image=image).update(gone_at=None if one.lies else LONG_AGO)
-        if one.runs:
-            stopped = {"now": None, "lately": timezone.now() - timedelta(days=1), "once": LONG_AGO}[one.runs]
-            run(image, stopped)
+        started(image, one.runs)
         if one.is_pinned:
             RetentionPin.objects.create(digest=digest_of(f"image {number}"), reason="audit", actor="test")
         if one.is_copy:
@@ -161,12 +168,8 @@ def build(fleet: list[Made]) -> list[Image]:
 
 def must_stay(fleet: list[Made]) -> set[int]:
     """Written anew, one by one: what may in no case be offered."""
-    alive = {n for n, one in enumerate(fleet) if one.lies or one.runs in ("now", "lately")}
-    held = {
-        n
-        for n, one in enumerate(fleet)
-        if one.runs in ("now", "lately") or one.is_pinned or one.is_copy or one.is_approved
-    }
+    alive = {n for n, one in enumerate(fleet) if one.lies or one.runs in RUNS}
+    held = {n for n, one in enumerate(fleet) if one.runs in RUNS or one.is_pinned or one.is_copy or one.is_approved}
     for number in alive:
         base = fleet[number].base
         while base is not None:
