@@ -55,6 +55,7 @@ app.conf.beat_schedule = {
     "watch upstream": {"task": "scanning.tasks.watch", "schedule": 30.0, "options": {"expires": 30}},
     "look after the feeds": {"task": "scanning.tasks.feeds", "schedule": 60.0, "options": {"expires": 60}},
     "make and send digests": {"task": "scanning.tasks.brief", "schedule": 60.0, "options": {"expires": 60}},
+    "give repositories out by rule": {"task": "scanning.tasks.own", "schedule": 60.0, "options": {"expires": 60}},
     "prune bodies": {"task": "scanning.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
     "listen for who sends": {"task": "scanning.tasks.listen", "schedule": 60.0, "options": {"expires": 60}},
     "follow the clock": {"task": "scanning.tasks.follow_clock", "schedule": 900.0, "options": {"expires": 900}},

@@ -10,6 +10,7 @@ from governance.findings import enrichment, life, split, state, weigh
 from governance.findings.osv import rematch as osv_rematch
 from governance.policy.work import settle_verdicts
 from governance.runtime.counts import settle_running
+from governance.runtime.owners import apply_rules
 from scanning import copies as copying
 from scanning import crawl as crawling
 from scanning import deliveries, hearing, looks, pool, posting, refresh, retention, scan_plan, scans
@@ -40,6 +41,13 @@ def brief() -> None:
     """Digests whose hour has come."""
     posting.plan()
     posting.carry_out()
+
+
+@shared_task(ignore_result=True)
+def own() -> None:
+    """Repositories that came since, and what now runs elsewhere, by the owner rules."""
+    if take_slot("own", 60):
+        apply_rules()
 
 
 @shared_task(ignore_result=True)

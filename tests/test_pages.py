@@ -25,7 +25,7 @@ from governance.briefings.services import Wish, brief, subscribe_address
 from governance.briefings.write import unsubscribe_path
 from governance.findings.models import Advisory, Source
 from governance.findings.models_vex import VexStatement
-from governance.images.models import Image, Registry
+from governance.images.models import Image, OwnerRule, Registry
 from governance.policy.document import read_policy
 from governance.policy.exemptions import Wanted as WantedExemption
 from governance.policy.exemptions import ask_exemption
@@ -129,11 +129,17 @@ ROWS: dict[str, list[Row]] = {
         Row(page()),
         Row(page(auditor=403, admin=302, **NOT_PEOPLE), "post", data={"name": "new"}),
     ],
+    "teams:rule_list": [
+        Row(page(**NOT_PEOPLE)),
+        Row(page(auditor=403, admin=422, **NOT_PEOPLE), "post", data={"kind": "pattern"}),
+    ],
+    "teams:rule_remove": [Row(page(auditor=403, admin=302, **NOT_PEOPLE), "post", "owner rule")],
     "teams:team_detail": [Row(OWN_PAGE, named="team")],
     "teams:team_rename": [Row(CHANGES_TEAM, "post", "team", {"name": "store"})],
     "teams:member_add": [Row(CHANGES_TEAM, "post", "team", {"username": "stranger", "role": "viewer"})],
     "teams:member_role": [Row(CHANGES_TEAM, "post", "member", {"role": "editor"})],
     "teams:member_remove": [Row(CHANGES_TEAM, "post", "member")],
+    "images:repository_list": [Row(page())],
     "images:repository_detail": [
         Row(OWN_PAGE, named="repository"),
         Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "repository", {"owner": ""}),
@@ -632,6 +638,8 @@ def arguments(named: str, team: Team) -> list[object]:
     if named in ("workload", "runtime agent"):
         running = make_running(make_image(team=team))
         return [running.workload_id if named == "workload" else running.agent_id]
+    if named == "owner rule":
+        return [OwnerRule.objects.create(kind="pattern", pattern="*", team=team).pk]
     if named == "base request":
         return [request_base(None, "alpine:3.22", team=team, reason="needed").pk]
     return of_team(named, team)

@@ -31,6 +31,8 @@ def give_repository(viewer: Viewer | None, repository: Repository, team: Team | 
     if (before and before.pk) == (after and after.pk):
         return None
     moved = set_owner(repository, after.pk if after else None)
+    # Also what was given to nobody: rules leave it alone from now on.
+    Repository.objects.filter(pk=repository.pk).update(given_by=Repository.GivenBy.PERSON, owner_rule=None)
     text = f"{repository}: from {before or 'nobody'} to {after or 'nobody'}"
     with connection.cursor() as cursor:
         cursor.execute(NOTE, [Event.Kind.OWNED, text[:500], repository.pk])

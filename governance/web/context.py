@@ -53,6 +53,8 @@ ELSEWHERE = {
     **dict.fromkeys(("approved:alarm_list", "approved:watch_list", "approved:copy_list"), "approved:base"),
     **dict.fromkeys(("approved:copy_detail", "approved:copy_restore", "approved:copy_let_go"), "approved:base"),
     "images:repository_detail": "images:image",
+    "images:repository_list": "images:image",
+    "teams:rule_list": "teams:team",
     "bases:unknown": "bases:base",
     "bases:compare": "bases:base",
     "digests:subscription": "digests:digest",

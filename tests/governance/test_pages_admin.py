@@ -210,7 +210,7 @@ def test_one_sees_the_own_teams_only(as_owner: Client, team: Team, stranger: Use
     assert f'href="/teams/{team.pk}/"' in page
     assert "payments" not in page
     assert "New team" not in page
-    assert "Repositories that no team owns" not in page
+    assert "Owner rules" not in page
 
 
 def test_a_team_is_created_and_led_to(as_admin: Client) -> None:
@@ -279,13 +279,14 @@ def test_a_repository_changes_hands(as_admin: Client, team: Team, stranger: User
     assert "from shop to payments" in text_of(as_admin, f"/images/{image.pk}/timeline/")
 
 
-def test_a_repository_of_nobody_waits_on_the_page_of_teams(as_admin: Client, team: Team) -> None:
+def test_a_repository_of_nobody_waits_in_the_queue(as_admin: Client, team: Team) -> None:
     image = make_image(team=team)
     here = f"/images/repositories/{image.repository_id}/"
     assert as_admin.post(here, {"owner": "999999"}).status_code == 422
     as_admin.post(here, {"owner": ""})
     assert Repository.objects.get().owner is None
-    assert f'href="{here}"' in text_of(as_admin, "/teams/")
+    assert "Unowned repositories 1" in text_of(as_admin, "/teams/")
+    assert f'href="{here}"' in text_of(as_admin, "/images/repositories/?owned=false")
 
 
 def test_who_only_sees_it_gets_no_form(as_owner: Client, team: Team) -> None:

@@ -3,7 +3,7 @@
 from governance.images.models.image import Image, ImageConfig, ImageQuerySet, LayerNode
 from governance.images.models.lineage import BaseEdge, BaseReach
 from governance.images.models.names import Event, Manifest, Placement, Tag
-from governance.images.models.registry import Registry, Repository, RepositoryQuerySet
+from governance.images.models.registry import OwnerRule, Registry, Repository, RepositoryQuerySet
 from governance.images.models.work import LineageWork, ReachWork, RunningWork, SplitWork, VerdictWork
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "LayerNode",
     "LineageWork",
     "Manifest",
+    "OwnerRule",
     "Placement",
     "ReachWork",
     "Registry",
