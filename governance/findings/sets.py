@@ -67,16 +67,17 @@ def contents(
 ) -> Contents:
     """Clean everything, compute the keys, and turn layers into their number in the image."""
     layers = {diff_id: number for number, diff_id in enumerate(diff_ids[:512], 1)}
-    keyed: dict[PackageAt, tuple[bytes, PackageAt]] = {}
+    # By identity: parsers make one object of a package, and hashing its nine texts costs more than its key.
+    keyed: dict[int, tuple[bytes, PackageAt]] = {}
     places: set[tuple[bytes, int, str]] = set()
 
     def keep(package: PackageAt) -> tuple[bytes, PackageAt]:
-        if package not in keyed:
+        known = keyed.get(id(package))
+        if known is None:
             clean = clean_package(package)
-            key = package_key(clean)
-            keyed[package] = (key, clean)
-            places.add((key, layers.get(package.layer, 0), clean.path))
-        return keyed[package]
+            known = keyed[id(package)] = (package_key(clean), clean)
+            places.add((known[0], layers.get(package.layer, 0), clean.path))
+        return known
 
     def key_all(rows: Sequence[Match]) -> dict[bytes, tuple[Match, bytes]]:
         found: dict[bytes, tuple[Match, bytes]] = {}
@@ -97,6 +98,8 @@ def contents(
 
 def clean_match(match: Match, package: PackageAt) -> Match:
     """Make every text that is part of the finding fit its column. A nameless advisory goes by its first alias."""
+    if package is match.package and not match.aliases and fits(match):
+        return match
     names = [name for name in (clean_text(text, 100) for text in (match.advisory, *match.aliases)) if name.strip()]
     return Match(
         advisory=names[0] if names else NAMELESS,
@@ -112,6 +115,13 @@ def clean_match(match: Match, package: PackageAt) -> Match:
         cvss=match.cvss,
         published=match.published,
     )
+
+
+def fits(match: Match) -> bool:
+    """It has a name, and there is nothing to clean in what makes the finding."""
+    short = len(match.advisory) <= 100 and len(match.severity_word) <= 30 and len(match.status) <= 30
+    texts = f"{match.advisory}{match.severity_word}{match.fixed_version}{match.status}"
+    return short and len(match.fixed_version) <= 300 and "\x00" not in texts and bool(match.advisory.strip())
 
 
 def store_finding_set(found: Contents, at: datetime | None = None) -> int:

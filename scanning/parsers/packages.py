@@ -11,6 +11,8 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 OS_TYPES = frozenset({"deb", "rpm", "apk", "alpm"})
+# Nothing longer is kept in memory from one report to the next.
+LONG = 300
 
 # Names of one distribution: Syft writes the ID of os-release, Trivy its own. Trivy's is kept.
 DISTROS = {
@@ -108,6 +110,18 @@ def identify(name: str, version: str, purl: Purl | None, family: str = "", distr
     if purl and kind == "maven" and purl.namespace:
         name = f"{purl.namespace}:{purl.name}"
     return Identity(kind, "", name, version)
+
+
+@lru_cache(maxsize=4096)
+def _identify_by_purl(name: str, version: str, purl: str, family: str) -> Identity:
+    return identify(name, version, split_purl(purl), family, family)
+
+
+def identify_by_purl(name: str, version: str, purl: str, family: str) -> Identity:
+    """`identify` with a package URL as written; images of a fleet share most packages, so the last few are kept."""
+    if len(name) + len(version) + len(purl) > LONG:
+        return _identify_by_purl.__wrapped__(name, version, purl, family)
+    return _identify_by_purl(name, version, purl, family)
 
 
 def upstream_of(purl: Purl | None) -> tuple[str, str]:

@@ -61,4 +61,4 @@ def time_text(value: str | None) -> str:
 
 def licenses_of(names: list[str]) -> tuple[str, ...]:
     """Keep the first few licence names, shortened: some packages carry whole licence texts."""
-    return tuple(name[:MAX_LICENSE] for name in names[:MAX_LICENSES] if name)
+    return tuple([name[:MAX_LICENSE] for name in names[:MAX_LICENSES] if name])
