@@ -16,6 +16,7 @@ from django.db import connection
 from governance.findings.models import Finding
 from governance.images.models import Image
 
+# At most 63: see `INHERITED`.
 SIZE = 50
 # Of a base with more descendants than this, so many are looked at, and the numbers say so.
 LOOKED_AT = 2_000
@@ -109,7 +110,8 @@ def _item(findings: list[Finding], severity: int, since: datetime | None) -> Ite
     return Item(group.name, group.title, severity, group.kev_added is not None, findings, since)
 
 
-# The same line may be another finding in a child (another severity or fix), hence `same`.
+# The same line may be another finding in a child (another severity or fix), hence `same`. What a set has of the page is
+# one number, a bit for each vulnerability, so that the many that have the same are one row from there on.
 INHERITED = """
 WITH RECURSIVE down AS (
     SELECT %(base)s::bigint AS id
@@ -117,39 +119,48 @@ WITH RECURSIVE down AS (
     SELECT image.id FROM down JOIN images_image image ON image.base_id = down.id WHERE image.merged_into_id IS NULL
 ), below AS MATERIALIZED (
     SELECT id FROM down WHERE id <> %(base)s LIMIT %(most)s
+), base AS MATERIALIZED (
+    SELECT advisory.vulnerability_id, package.name, package.version
+    FROM findings_finding finding JOIN findings_advisory advisory ON advisory.id = finding.advisory_id
+    JOIN findings_package package ON package.id = finding.package_id WHERE finding.id = ANY(%(findings)s)
 ), same AS MATERIALIZED (
-    SELECT DISTINCT other.id, base_advisory.vulnerability_id AS v
-    FROM findings_finding base JOIN findings_advisory base_advisory ON base_advisory.id = base.advisory_id
-    JOIN findings_package base_package ON base_package.id = base.package_id
-    JOIN findings_advisory advisory ON advisory.vulnerability_id = base_advisory.vulnerability_id
+    SELECT DISTINCT other.id, 1::bigint << (page.place - 1)::int AS bit
+    FROM base JOIN unnest(%(groups)s::bigint[]) WITH ORDINALITY AS page(id, place) ON page.id = base.vulnerability_id
+    JOIN findings_advisory advisory ON advisory.vulnerability_id = base.vulnerability_id
     JOIN findings_finding other ON other.advisory_id = advisory.id
     JOIN findings_package package ON package.id = other.package_id
-     AND (package.name, package.version) = (base_package.name, base_package.version)
-    WHERE base.id = ANY(%(findings)s)
+     AND (package.name, package.version) = (base.name, base.version)
 ), part AS MATERIALIZED (
     SELECT image.finding_set_id AS set, image.repository_id AS repository, count(*) AS images
     FROM below JOIN images_image image ON image.id = below.id WHERE image.finding_set_id IS NOT NULL GROUP BY 1, 2
 ), has AS (
-    SELECT DISTINCT held.set, same.v FROM (
+    SELECT held.set, bit_or(same.bit) AS bits FROM (
         SELECT s.id AS set, unnest(s.findings) AS finding FROM findings_findingset s
         WHERE s.id IN (SELECT set FROM part)) held
-    JOIN same ON same.id = held.finding
+    JOIN same ON same.id = held.finding GROUP BY 1
 )
-SELECT has.v, sum(part.images)::int, count(DISTINCT repository.id)::int, count(DISTINCT repository.owner_id)::int
+SELECT has.bits, sum(part.images)::int, array_agg(DISTINCT repository.id), array_agg(DISTINCT repository.owner_id)
 FROM has JOIN part ON part.set = has.set LEFT JOIN images_repository repository ON repository.id = part.repository
 GROUP BY 1
-UNION ALL SELECT 0, count(*)::int, 0, 0 FROM below
+UNION ALL SELECT 0, count(*)::int, NULL, NULL FROM below
 """
 
 
 def _count(items: dict[int, Item], base: int, findings: Sequence[int]) -> int:
     """How many images below, in how many repositories of how many teams, have each; returns how many there are."""
     below = 0
+    repositories: dict[int, set[int | None]] = {group: set() for group in items}
+    teams: dict[int, set[int | None]] = {group: set() for group in items}
+    values: dict[str, Any] = {"base": base, "findings": list(findings), "groups": list(items), "most": LOOKED_AT + 1}
     with connection.cursor() as cursor:
-        cursor.execute(INHERITED, {"base": base, "findings": list(findings), "most": LOOKED_AT + 1})
-        for group, *numbers in cursor.fetchall():
-            if group:
-                items[group].images, items[group].repositories, items[group].teams = numbers
-            else:
-                below = numbers[0]
+        cursor.execute(INHERITED, values)
+        for bits, images, lying, owners in cursor.fetchall():
+            if not bits:
+                below = images
+            for group in [group for place, group in enumerate(items) if bits >> place & 1]:
+                items[group].images += images
+                repositories[group].update(lying)
+                teams[group].update(owners)
+    for group, item in items.items():
+        item.repositories, item.teams = (len(found[group] - {None}) for found in (repositories, teams))
     return below

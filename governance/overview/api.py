@@ -303,7 +303,8 @@ class ImageViewSet(LineageActions, mixins.ListModelMixin, GenericViewSet[Image])
         wanted = query_of(request, "suppressed", SHOWN)
         seen = testimonies(current_scans(image))
         origin = query_of(request, "origin", ORIGINS)
-        ids = finding_ids(image, seen, Wanted(suppressed=wanted, origin=origin))
+        sets = [image.finding_set] if image.finding_set else []
+        ids = finding_ids(image, sets, Wanted(suppressed=wanted, origin=origin))
         rows: QuerySet[Any] = Finding.objects.filter(pk__in=ids).select_related("package", "advisory__vulnerability")
         page: list[Any] = self.paginate_queryset(rows) or []
         shown = [row.pk for row in page]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import connection
 from django.db.models import Q
@@ -82,50 +83,35 @@ class Line:
         return sorted(word.replace("_", " ") for word in said)
 
 
-def finding_ids(image: Image, seen: Sequence[Testimony], wanted: Wanted) -> list[int]:
-    """Which findings the tab is about: those that count or those set aside, of one scanner or in dispute if asked."""
+def finding_ids(
+    image: Image, sets: Sequence[FindingSet], wanted: Wanted, vex: Mapping[int, list[Word]] | None = None
+) -> list[int]:
+    """Which findings of these sets: those that count or those set aside, in dispute if asked.
+
+    They are the image's own set, or those of one scanner with `vex`, what statements say of them in this image.
+    """
     if image.finding_set is None:
         return []
-    sets = [image.finding_set]
-    if wanted.scanner:
-        sets = list(
-            FindingSet.objects.filter(pk__in=[one.finding_set for one in seen if one.scanner == wanted.scanner])
-        )
     counted = {pk for one in sets for pk in one.findings}
-    by_vex = set(image.finding_set.by_vex)
-    if by_vex and wanted.scanner:
-        # A scan's own set holds what statements set aside in the image.
-        by_vex = {pk for pk, words in words_of(image.pk, ids=sorted(counted)).items() if words[0].sets_aside}
+    # A scan's own set holds what statements set aside in the image.
+    by_vex = set(image.finding_set.by_vex) if vex is None else {pk for pk in counted if pk in vex and _aside(vex[pk])}
     aside = {pk for one in sets for pk in one.suppressed} - by_vex
     shown = {"": counted - by_vex, "vex": by_vex, "scanner": aside}
     if wanted.suppressed == "exempted":
         shown["exempted"] = set(exemptions_of(image.pk, counted - by_vex, timezone.now().date()))
     ids = shown.get(wanted.suppressed, aside | by_vex)
-    if image.split and wanted.origin in ("own", "inherited"):
-        own = own_among(ids, image.split.own) if wanted.scanner else ids.intersection(image.split.own)
-        ids = own if wanted.origin == "own" else ids - own
+    if image.split and not wanted.scanner and wanted.origin in ("own", "inherited"):
+        ids = ids.intersection(image.split.own) if wanted.origin == "own" else ids.difference(image.split.own)
     if wanted.dispute:
         ids &= set((image.finding_set.disputes or {}).get(wanted.dispute, []))
     return sorted(ids)
 
 
-SAME_LINE = """
-SELECT finding.id FROM findings_finding finding JOIN findings_advisory advisory ON advisory.id = finding.advisory_id
-JOIN findings_package package ON package.id = finding.package_id
-WHERE finding.id = ANY(%s) AND (advisory.vulnerability_id, package.name, package.version) IN (
-    SELECT a.vulnerability_id, p.name, p.version FROM findings_finding f
-    JOIN findings_advisory a ON a.id = f.advisory_id JOIN findings_package p ON p.id = f.package_id
-    WHERE f.id = ANY(%s))
-"""
+def _aside(words: Sequence[Word]) -> bool:
+    return words[0].sets_aside
 
 
-def own_among(ids: Iterable[int], own: Sequence[int]) -> set[int]:
-    """Those of the findings that say what one of the own ones says, in whatever words."""
-    with connection.cursor() as cursor:
-        cursor.execute(SAME_LINE, [list(ids), list(own)])
-        return {pk for (pk,) in cursor.fetchall()}
-
-
+# Of one scanner's findings those are own that say what one of the image's own says, in whatever words.
 LINES = """
 SELECT advisory.vulnerability_id, finding.package_id, max(finding.severity), array_agg(finding.id), count(*) OVER ()
 FROM findings_finding finding
@@ -135,6 +121,10 @@ JOIN findings_vulnerability vulnerability ON vulnerability.id = advisory.vulnera
 WHERE finding.id = ANY(%(ids)s) AND (%(package)s = '' OR package.name = %(package)s)
   AND (%(exploit)s <> 'known' OR vulnerability.kev_added IS NOT NULL)
   AND (%(exploit)s <> 'likely' OR vulnerability.epss >= 0.1)
+  AND (%(own)s::int[] IS NULL OR %(is_own)s = ((advisory.vulnerability_id, package.name, package.version) IN (
+      SELECT a.vulnerability_id, p.name, p.version FROM findings_finding f
+      JOIN findings_advisory a ON a.id = f.advisory_id JOIN findings_package p ON p.id = f.package_id
+      WHERE f.id = ANY(%(own)s::int[]))))
 GROUP BY 1, 2
 HAVING (%(low)s::int IS NULL OR max(finding.severity) BETWEEN %(low)s AND %(high)s)
    AND (%(fixable)s::bool IS NULL OR bool_or(finding.fixed_version <> '') = %(fixable)s)
@@ -159,11 +149,19 @@ class Wanted:
     page: int = 1
 
 
-def lines(image: Image, wanted: Wanted, seen: Sequence[Testimony]) -> tuple[list[Line], int]:
-    """One page of lines, worst first, each with what every scanner says, and how many there are."""
+def lines(
+    image: Image, wanted: Wanted, seen: Sequence[Testimony], sets: Sequence[FindingSet]
+) -> tuple[list[Line], int]:
+    """One page of lines of these sets, worst first, each with what every scanner says, and how many there are."""
     low, high = LEVELS.get(wanted.severity, (None, None))
-    arguments = {
-        "ids": finding_ids(image, seen, wanted),
+    vex: Mapping[int, list[Word]] | None = None
+    if wanted.scanner and image.finding_set and image.finding_set.by_vex:
+        vex = words_of(image.pk, ids=sorted({pk for one in sets for pk in (*one.findings, *one.suppressed)}))
+    compared = wanted.scanner and image.split and wanted.origin in ("own", "inherited")
+    arguments: dict[str, Any] = {
+        "ids": finding_ids(image, sets, wanted, vex),
+        "own": image.split.own if compared and image.split else None,
+        "is_own": wanted.origin == "own",
         "package": wanted.package,
         "exploit": wanted.exploit,
         "low": low,
@@ -179,7 +177,8 @@ def lines(image: Image, wanted: Wanted, seen: Sequence[Testimony]) -> tuple[list
     found = Finding.objects.select_related("package", "advisory__vulnerability").in_bulk(shown)
     page = [_line([found[pk] for pk in row[3]], row[2]) for row in rows]
     said = said_of([finding for line in page for finding in line.findings], image, seen)
-    vex = words_of(image.pk, ids=shown) if shown else {}
+    if vex is None:
+        vex = words_of(image.pk, ids=shown) if shown else {}
     exempted = exemptions_of(image.pk, shown, timezone.now().date()) if shown else {}
     for line in page:
         line.said = said.get(line.findings[0].pk, [])

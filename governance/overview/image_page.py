@@ -14,7 +14,7 @@ from django.urls import reverse
 from governance.accounts.scope import edits
 from governance.approvals.keeping import copy_holding
 from governance.approvals.standing import standings_of
-from governance.findings.models import Scan
+from governance.findings.models import FindingSet, Scan
 from governance.findings.risk import MOST, points
 from governance.findings.traits import WORDS
 from governance.findings.weigh import facts_of
@@ -83,8 +83,8 @@ class ImagePage(LineageTabs):
 
     @cached_property
     def current(self) -> list[Scan]:
-        """The image's current scans."""
-        return current_scans(self.image)
+        """The image's current scans; with what they saw, where the page is about one of them."""
+        return current_scans(self.image, with_sets=self.tab == "findings" and bool(self.text("scanner")))
 
     def find(self, pk: int) -> Image:
         """Among what the viewer may see, with what the page needs of it."""
@@ -116,7 +116,7 @@ class ImagePage(LineageTabs):
             origin=picked["origin"],
             page=self.page(),
         )
-        rows, total = contents.lines(image, wanted, seen)
+        rows, total = contents.lines(image, wanted, seen, self.sets(image, wanted.scanner))
         scanners = sorted({one.scanner for one in seen})
         return {
             "rows": rows,
@@ -134,6 +134,13 @@ class ImagePage(LineageTabs):
             "base_is_visible": image.base is not None and sees(self.viewer, image.base),
             **self.pager(total, SIZE),
         }
+
+    def sets(self, image: Image, scanner: str) -> list[FindingSet]:
+        """What the findings tab is about: the image's set, or what one scanner saw."""
+        if not scanner:
+            return [image.finding_set] if image.finding_set else []
+        looked = [scan for scan in self.current if scan.outcome == Scan.Outcome.ASSESSED]
+        return [scan.finding_set for scan in looked if scan.scanner == scanner]
 
     def tab_packages(self, image: Image) -> dict[str, Any]:
         """Every package with its layer and findings."""

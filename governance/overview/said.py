@@ -45,9 +45,10 @@ class Said:
         }
 
 
-def current_scans(image: Image) -> list[Scan]:
+def current_scans(image: Image, *, with_sets: bool = False) -> list[Scan]:
     """Of each scanner and stage the scan that speaks for it now, by scanner."""
-    return list(Scan.objects.looks().filter(image=image, is_current=True).order_by("scanner", "stage"))
+    rows = Scan.objects.looks().filter(image=image, is_current=True).order_by("scanner", "stage")
+    return list(rows.select_related("finding_set") if with_sets else rows)
 
 
 def testimonies(scans: Iterable[Scan]) -> list[Testimony]:
@@ -99,6 +100,7 @@ def _word(rows: Iterable[Statement]) -> tuple[int, frozenset[str]]:
     return max(one.severity for one in stated), frozenset(one.fixed_version for one in stated if one.fixed_version)
 
 
+# `osv` has one scan of an image, which is made anew: what it says holds since the list and the advisory are known.
 SINCE = """
 WITH same AS MATERIALIZED (
     SELECT finding.id, advisory.vulnerability_id, finding.package_id
@@ -108,23 +110,20 @@ WITH same AS MATERIALIZED (
     SELECT scanner, finding_set_id, min(scanned_at) AS at FROM findings_scan
     WHERE image_id = %(image)s AND outcome = 'assessed' GROUP BY 1, 2
 )
-SELECT scanned.scanner, same.vulnerability_id, same.package_id, min(scanned.at)
+SELECT 0 AS place, scanned.scanner, same.vulnerability_id, same.package_id, min(scanned.at)
 FROM scanned JOIN findings_findingset s ON s.id = scanned.finding_set_id
 CROSS JOIN LATERAL unnest(s.findings || s.suppressed) AS held(id) JOIN same ON same.id = held.id
-GROUP BY 1, 2, 3
-"""
-
-
-# `osv` has one scan of an image, which is made anew: what it says holds since the list and the advisory are known.
-MATCHED_SINCE = """
-SELECT advisory.vulnerability_id, finding.package_id, min(greatest(record.first_seen, listed.at))
+GROUP BY 2, 3, 4
+UNION ALL
+SELECT 1, 'osv', advisory.vulnerability_id, finding.package_id, min(greatest(record.first_seen, listed.at))
 FROM findings_finding finding JOIN findings_advisory advisory ON advisory.id = finding.advisory_id
 CROSS JOIN findings_osvecosystem ecosystem
 JOIN findings_osvrecord record ON record.ecosystem_id = ecosystem.id AND record.name = advisory.name
 CROSS JOIN (
     SELECT min(scanned_at) AS at FROM findings_scan WHERE image_id = %(image)s AND inventory AND scanner <> 'osv'
 ) listed
-WHERE finding.id = ANY(%(findings)s) GROUP BY 1, 2
+WHERE finding.id = ANY(%(matched)s::int[]) GROUP BY 3, 4
+ORDER BY place
 """
 
 
@@ -135,11 +134,7 @@ def _since(image: Image, stated: Sequence[Statement]) -> dict[tuple[str, int, in
         "groups": sorted({one.vulnerability for one in stated}),
         "packages": sorted({one.package for one in stated}),
     }
-    matched = [one.id for one in stated if one.scanner == OSV]
+    values["matched"] = [one.id for one in stated if one.scanner == OSV]
     with connection.cursor() as cursor:
         cursor.execute(SINCE, values)
-        found = {(scanner, group, package): at for scanner, group, package, at in cursor.fetchall()}
-        if matched:
-            cursor.execute(MATCHED_SINCE, {"image": image.pk, "findings": matched})
-            found |= {(OSV, group, package): at for group, package, at in cursor.fetchall()}
-    return found
+        return {(scanner, group, package): at for _, scanner, group, package, at in cursor.fetchall()}

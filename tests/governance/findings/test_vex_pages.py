@@ -194,5 +194,6 @@ def test_the_list_asks_few_questions(as_mate: Client, image: Image, django_asser
     # Session, person, teams, rows, and what the frame shows.
     with django_assert_max_num_queries(8):
         page(as_mate, "/vex/")
-    with django_assert_max_num_queries(16):
-        page(as_mate, f"/images/{image.pk}/")
+    for narrowed in ("", "?scanner=trivy", "?scanner=trivy&suppressed=vex&origin=own&dispute=alone"):
+        with django_assert_max_num_queries(15):
+            page(as_mate, f"/images/{image.pk}/{narrowed}")
