@@ -16,7 +16,7 @@ from governance.local.instance import ROOT
 from tests.bench import budgets, stack, users
 from tests.bench.ground import Ground, ground, part
 
-PARTS = ("cost", "formats", "large", "stack", "rematch", "fleet")
+PARTS = ("cost", "formats", "large", "stack", "rematch", "crawl", "fleet")
 
 
 def arguments() -> argparse.Namespace:
@@ -46,6 +46,9 @@ def measure(chosen: argparse.Namespace, services: Ground) -> dict[str, Any]:
     if "rematch" in chosen.only:
         say("advisories and package lists …")
         figures["rematch"] = part(services.fresh("rematch"), "rematch", 300, 5_000)
+    if "crawl" in chosen.only:
+        say("a registry of 10,000 tags …")
+        figures["crawl"] = part(services.fresh("crawl"), "crawling", 10_000)
     if "fleet" in chosen.only:
         say(f"a fleet of {chosen.images:,} images and its pages …")
         environment = services.fresh("fleet")

@@ -53,6 +53,7 @@ def lines_of(figures: dict[str, Any]) -> list[Line]:
         ("large", large),
         ("stack", stack),
         ("rematch", rematch),
+        ("crawl", crawl),
         ("fleet", fleet),
     )
     return [line for name, lines in parts if name in figures for line in lines(figures[name])]
@@ -144,6 +145,17 @@ def rematch(found: dict[str, Any]) -> Iterator[Line]:
     yield Line("match all package lists", found["first_match"], None, "s", note=of)
     yield Line("store a day's changes and match again", found["day_store"] + found["day_match"], None, "s", note=of)
     yield Line("look at all images where nothing changed", found["nothing_changed"], None, "s")
+
+
+def crawl(found: dict[str, Any]) -> Iterator[Line]:
+    """A registry, by one process."""
+    first, again, tags = found["first"], found["again"], max(1, found["tags"])
+    of = f"{found['tags']:,} tags of {found['images']:,} images"
+    note = f"{tags / first['seconds']:.0f} tags/s; {first['busy']:.0f} s of it this process's own"
+    yield Line(f"first crawl of a registry, {of}", first["seconds"], 150, "s", note=note)
+    yield Line("statements per tag of a first crawl", first["statements"] / tags)
+    note = f"{tags / again['seconds']:.0f} tags/s, {again['statements'] / tags:.2f} statements per tag"
+    yield Line("crawl it again, nothing changed", again["seconds"], 30, "s", note=note)
 
 
 def fleet(found: dict[str, Any]) -> Iterator[Line]:
