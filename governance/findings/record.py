@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -156,7 +156,7 @@ def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival)
     before = _before(found.image, (scanner, arrival.stage, scan.image), details, facts)
     if facts.team is not None and before.owners and facts.team not in before.owners:
         _claim(facts)
-    moved = _identify(found, scan.image, facts, before)
+    moved, adopted = _identify(found, scan.image, facts, before)
     finding_set = before.finding_set or store_finding_set(details, facts.at)
     package_set = before.package_set or (store_package_set(details) if details.places else None)
     row = {
@@ -182,7 +182,7 @@ def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival)
         "sender": arrival.sender,
     }
     same = before.is_same(row) and not moved and not found.is_open
-    first = before.current is None and not moved
+    first = before.current is None and not adopted
     pk, source = _insert_same(row) if same else _insert(row, current=first)
     if source is None and scanner != AGENT:
         sender = Sender(arrival.sender, arrival.token, arrival.is_demo)
@@ -304,8 +304,11 @@ def _before(image: int, key: tuple[str, str, ImageFacts], details: Contents, fac
     return Before(owners, finding_set, package_set, scan, seen, placed, is_known, state, named)
 
 
-def _identify(found: Resolved, image: ImageFacts, facts: Facts, before: Before) -> bool:
-    """Write down what the report adds to the identity; True if anything changed that the counters rest on."""
+def _identify(found: Resolved, image: ImageFacts, facts: Facts, before: Before) -> tuple[bool, bool]:
+    """Write down what the report adds to the identity.
+
+    Whether anything changed that the counters rest on, and whether scans came or went.
+    """
     news = record_digests(found.image, facts, found.known_digests)
     described = not before.details or found.created
     if described:
@@ -319,7 +322,8 @@ def _identify(found: Resolved, image: ImageFacts, facts: Facts, before: Before) 
     # When it was built decides which scans made before it was first seen may be of it.
     tags = set(tags_of(found.image)) if described and image.created and not found.created else set()
     if before.placed and not found.created:
-        return described | (_adopt(found.image, tags) if tags else False)
+        adopted = _adopt(found.image, tags)
+        return described or adopted, adopted
     by_name = repositories(facts.references, facts.team, facts.is_demo)
     place(found.image, by_name.values(), facts.at, is_sure=bool(facts.config))
     if found.identified_by not in ("tag", "reference"):
@@ -328,11 +332,14 @@ def _identify(found: Resolved, image: ImageFacts, facts: Facts, before: Before) 
             observe_tag(Sighting(Name(by_name[tag.name], tag.tag, platform), found.image, facts.at))
         tags |= set(facts.tags) if before.named else set()
     rename(found.image)
-    return described | (_adopt(found.image, tags) if tags else False)
+    adopted = _adopt(found.image, tags)
+    return described or adopted, adopted
 
 
-def _adopt(image: int, tags: Iterable[Reference]) -> bool:
+def _adopt(image: int, tags: Collection[Reference]) -> bool:
     """Scans that knew only a name find their image; True if this one lost or got any."""
+    if not tags:
+        return False
     changed = readopt(tags)
     others = changed - {image}
     choose_current(others)

@@ -43,10 +43,13 @@ def choose_current(images: Iterable[int]) -> None:
 
     A failed scan therefore never closes what an earlier one found.
     """
+    ids = list(images)
+    if not ids:
+        return
     with connection.cursor() as cursor:
         # First take the mark away, then give it: the unique key allows one per (image, scanner, stage).
         for wanted in (False, True):
-            cursor.execute(CHOOSE, {"images": list(images), "wanted": wanted})
+            cursor.execute(CHOOSE, {"images": ids, "wanted": wanted})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +80,17 @@ STATE = """CASE
     ELSE 'clean' END"""
 # A package list is matched again whenever an advisory changes: what `osv` says is as fresh as the advisories are.
 OLDEST_ADVICE = "SELECT min(loaded_at) FROM findings_osvecosystem WHERE generation > 0"
-# Where advisories are loaded, the image waits to be matched with them (`osv.rematch`).
+# Where advisories are loaded, the image waits to be matched with them (`osv.rematch`). What the image has of its base,
+# and what is built on it has of the image, follows (`split.settle_splits`).
 APPLY = f"""
 WITH waiting AS (
     INSERT INTO findings_rematch (image) SELECT %(image)s
     WHERE %(rematch)s AND EXISTS (SELECT FROM findings_osvecosystem WHERE generation > 0) RETURNING image
+), split AS (
+    INSERT INTO images_splitwork (image_id)
+    SELECT id FROM images_image WHERE id = %(image)s AND base_id IS NOT NULL
+    UNION SELECT id FROM images_image WHERE base_id = %(image)s AND merged_into_id IS NULL
+    ON CONFLICT DO NOTHING
 )
 UPDATE images_image image SET
     finding_set_id = fact.finding_set, package_set_id = fact.package_set, failed_stages = fact.failed::varchar[],
@@ -99,12 +108,6 @@ FROM (SELECT %(image)s::bigint AS image, %(finding_set)s::bigint AS finding_set,
 LEFT JOIN findings_findingset s ON s.id = fact.finding_set
 WHERE image.id = fact.image
 RETURNING EXISTS (SELECT FROM waiting)
-"""
-RESPLIT = """
-INSERT INTO images_splitwork (image_id)
-SELECT id FROM images_image WHERE id = ANY(%s) AND base_id IS NOT NULL
-UNION SELECT id FROM images_image WHERE base_id = ANY(%s) AND merged_into_id IS NULL
-ON CONFLICT DO NOTHING
 """
 
 # Who runs an image may be another's after this (`governance.runtime.counts`).
@@ -155,8 +158,6 @@ def refresh(images: Iterable[int], *, rematch: bool = True, unions: Unions | Non
         for image in ids:
             cursor.execute(APPLY, {**_summary(image, rows[image], unions), "rematch": rematch})
             waiting |= cursor.fetchone() == (True,)
-        # What the image has of its base, and what is built on it has of the image, follows (`split.settle_splits`).
-        cursor.execute(RESPLIT, [ids, ids])
         if seen := [image for image in ids if any(row[0] == AGENT for row in rows[image])]:
             cursor.execute(RUNNING, [seen])
     weigh(ids)
@@ -221,8 +222,8 @@ def settle(most: int = 50) -> None:
     if merges := regroup or remerge or vex:
         settle_merges(most)
     if lineage:
-        settle_lineage(20 * most)
-    if merges or lineage or split:
+        split |= settle_lineage(20 * most)[1]
+    if merges or split:
         settle_splits(20 * most)
     if counts:
         reach.settle_reach(20 * most)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import connection
 
@@ -33,17 +34,48 @@ def store_layers(diff_ids: Sequence[str], history: Sequence[str]) -> int | None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT chain_id, id FROM images_layernode WHERE chain_id = ANY(%s)", [chain])
         known = {bytes(node): pk for node, pk in cursor.fetchall()}
-        top: int | None = None
-        commands = [*history[: len(clean)], *[""] * (len(clean) - len(history))]
-        for depth, (node, diff_id, by) in enumerate(zip(chain, clean, commands, strict=True), 1):
-            if node not in known:
-                # Another worker may store the same base at this moment: the loser reads the winner's row.
-                cursor.execute(
-                    "INSERT INTO images_layernode (chain_id, parent_id, diff_id, depth, created_by)"
-                    " VALUES (%s, %s, %s, %s, %s)"
-                    " ON CONFLICT (chain_id) DO UPDATE SET depth = excluded.depth RETURNING id",
-                    [node, top, pack_digest(diff_id), depth, clean_text(by, 500)],
-                )
-                known[node] = cursor.fetchone()[0]
-            top = known[node]
+    # No node is without what is below it, so those that are missing are the uppermost.
+    depth = next((depth for depth, node in enumerate(chain) if node not in known), None)
+    if depth is not None:
+        commands = [*(clean_text(by, 500) for by in history[: len(clean)]), *[""] * (len(clean) - len(history))]
+        rows = list(zip(chain, map(pack_digest, clean), commands, strict=True))[depth:]
+        known |= _store(rows, depth, known.get(chain[depth - 1]) if depth else None)
+    top: int = known[chain[-1]]
     return top
+
+
+STORE = """
+WITH fresh AS MATERIALIZED (
+    SELECT nextval(pg_get_serial_sequence('images_layernode', 'id')) AS id, given.*
+    FROM unnest(%(nodes)s::bytea[], %(layers)s::bytea[], %(commands)s::text[])
+         WITH ORDINALITY AS given(chain_id, diff_id, created_by, place)
+)
+INSERT INTO images_layernode (id, chain_id, parent_id, diff_id, depth, created_by)
+SELECT id, chain_id, coalesce(lag(id) OVER (ORDER BY place), %(below)s::bigint), diff_id, %(depth)s + place, created_by
+FROM fresh ORDER BY place
+ON CONFLICT (chain_id) DO NOTHING RETURNING chain_id, id
+"""
+# The lowest of ours was to stand on a node that another worker stored first.
+MEND = """
+UPDATE images_layernode node SET parent_id = below.id
+FROM unnest(%(nodes)s::bytea[], %(lower)s::bytea[]) AS pair(node, lower)
+JOIN images_layernode below ON below.chain_id = pair.lower
+WHERE node.chain_id = pair.node AND node.parent_id <> below.id
+"""
+
+
+def _store(rows: Sequence[tuple[bytes, bytes, str]], depth: int, below: int | None) -> dict[bytes, int]:
+    """Store nodes (chain ID, diffID, command), the lowest on `below` at `depth`; {chain ID: id}.
+
+    Another worker may store the same base at this moment: who comes later takes what the other has stored.
+    """
+    nodes, layers, commands = (list(column) for column in zip(*rows, strict=True))
+    values: dict[str, Any] = {"nodes": nodes, "layers": layers, "commands": commands, "below": below, "depth": depth}
+    with connection.cursor() as cursor:
+        cursor.execute(STORE, values)
+        stored = {bytes(node): pk for node, pk in cursor.fetchall()}
+        if len(stored) < len(rows):
+            cursor.execute(MEND, {"nodes": nodes[1:], "lower": nodes[:-1]})
+            cursor.execute("SELECT chain_id, id FROM images_layernode WHERE chain_id = ANY(%s)", [nodes])
+            stored = {bytes(node): pk for node, pk in cursor.fetchall()}
+    return stored

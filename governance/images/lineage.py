@@ -9,7 +9,7 @@ deeper layers. An image in the same repository is an earlier build with a layer 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,9 @@ class Answer:
     rung: int = 0
     is_sure: bool = False
     name: str = ""
+
+
+NOBODY_KNOWS = Answer()
 
 
 def choose(claims: Sequence[Judged], below: Ancestor | None) -> Answer:
@@ -174,13 +177,17 @@ ON CONFLICT DO NOTHING
 """
 
 
-def relate(images: Sequence[int], claimed: Sequence[int]) -> None:
+def relate(images: Sequence[int], claimed: Collection[int], baseless: Collection[int] = ()) -> bool:
     """Find the base of each of these images anew, of which `claimed` are those that anything was ever said of.
 
-    Those whose base changed are put in line for the split.
+    Those whose base changed are put in line for the split; whether there are any. Of `baseless` none was known so far.
     """
-    below, claims = nearest(images), judged_claims(claimed) if claimed else {}
-    answers = [choose(claims.get(image, []), below.get(image)) for image in images]
+    below, claims = nearest(images), judged_claims(sorted(claimed)) if claimed else {}
+    found = {image: choose(claims.get(image, []), below.get(image)) for image in images}
+    images = [image for image, answer in found.items() if answer != NOBODY_KNOWS or image not in baseless]
+    if not images:
+        return False
+    answers = [found[image] for image in images]
     values: dict[str, Any] = {
         "images": list(images),
         "bases": [answer.base for answer in answers],
@@ -190,13 +197,19 @@ def relate(images: Sequence[int], claimed: Sequence[int]) -> None:
     }
     with connection.cursor() as cursor:
         cursor.execute(CHANGE, values)
+        return bool(cursor.rowcount)
 
 
+# What follows in the transaction is planned once and not for each image's own values, which takes longer than doing it.
+# Its commit is not waited for: what is lost with a server is the whole of it, and the images are in line again.
 TAKE = """
 DELETE FROM images_lineagework WHERE id IN
     (SELECT id FROM images_lineagework ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
 RETURNING image_id, spread,
-    EXISTS (SELECT FROM images_baseedge edge WHERE edge.image_id = images_lineagework.image_id)
+    EXISTS (SELECT FROM images_baseedge edge WHERE edge.image_id = images_lineagework.image_id),
+    EXISTS (SELECT FROM images_image image WHERE image.id = images_lineagework.image_id AND image.base_id IS NULL
+            AND image.base_rung = 0 AND NOT image.base_is_sure AND image.base_name = ''),
+    set_config('plan_cache_mode', 'force_generic_plan', true), set_config('synchronous_commit', 'off', true)
 """
 # Everything on the layers of an image, and whatever is said to be built on it.
 ABOVE = """
@@ -230,19 +243,23 @@ ON CONFLICT (image_id) DO NOTHING
 """
 
 
-def settle_lineage(most: int = 20 * SLICE) -> int:
-    """Find the bases of the images in line, by slices, each in a transaction of its own; returns how many."""
-    done, waiting = 0, True
+def settle_lineage(most: int = 20 * SLICE) -> tuple[int, bool]:
+    """Find the bases of the images in line, by slices, each in a transaction of its own.
+
+    Returns how many, and whether the base of any of them changed.
+    """
+    done, waiting, changed = 0, True, False
     while waiting and done < most:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(TAKE, [SLICE])
             rows = cursor.fetchall()
             if rows:
-                relate(sorted(row[0] for row in rows), [image for image, _, is_claimed in rows if is_claimed])
+                claimed, baseless = ({row[0] for row in rows if row[column]} for column in (2, 3))
+                changed |= relate(sorted(row[0] for row in rows), claimed, baseless)
             # Whoever is put in line just now comes next.
             waiting = spread(row[:2] for row in rows) > 0 or len(rows) == SLICE
         done += len(rows)
-    return done
+    return done, changed
 
 
 def spread(rows: Iterable[tuple[int, int]]) -> int:

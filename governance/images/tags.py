@@ -12,13 +12,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 from django.db import connection
 
 from governance.images.locks import lock_names
 from governance.images.models import Repository, Tag
 from governance.images.names import rename
-from governance.images.reach import queue_bases_of
+from governance.images.reach import QUEUE, queue_bases_of
 from governance.images.reference import Reference
 
 # Of a longer stretch the oldest inside it are forgotten: a report that late is no longer put exactly right.
@@ -142,7 +143,8 @@ def observe_tag(seen: Sighting) -> None:
     elif holds:
         _cut(seen, holds)
     else:
-        _insert(seen.tag, seen.image, [seen.at], after.since if after else None)
+        _insert(seen.tag, seen.image, [seen.at], after.since if after else None, is_counted=True)
+        return
     queue_bases_of([seen.image, *([holds.image] if holds else [])])
     if holds and holds.until is None and holds.last_seen <= seen.at:
         rename(holds.image)
@@ -159,17 +161,30 @@ def _cut(seen: Sighting, holds: Stretch) -> None:
     _insert(seen.tag, seen.image, [seen.at], until)
 
 
-def _insert(tag: Name, image: int, sightings: Sequence[datetime], until: datetime | None) -> None:
-    Tag.objects.create(
-        repository_id=tag.repository,
-        name=tag.name,
-        platform=tag.platform,
-        image_id=image,
-        since=sightings[0],
-        last_seen=sightings[-1],
-        until=until,
-        between=list(sightings[1:-1])[-KEPT:] or None,
-    )
+# What the image is built on is counted anew (`reach.queue_bases_of`) unless the caller sees to that.
+INSERT = f"""
+WITH counted AS (
+    {QUEUE.format(images="SELECT base_id FROM images_image WHERE id = %(image)s AND %(counted)s")}
+)
+INSERT INTO images_tag (repository_id, name, platform, image_id, since, last_seen, until, between)
+VALUES (%(repository)s, %(name)s, %(platform)s, %(image)s, %(since)s, %(last_seen)s, %(until)s,
+        %(between)s::timestamptz[])
+"""  # noqa: S608 (texts of ours)
+
+
+def _insert(
+    tag: Name, image: int, sightings: Sequence[datetime], until: datetime | None, is_counted: bool = False
+) -> None:
+    row: dict[str, Any] = asdict(tag) | {
+        "image": image,
+        "since": sightings[0],
+        "last_seen": sightings[-1],
+        "until": until,
+        "between": list(sightings[1:-1])[-KEPT:] or None,
+        "counted": is_counted,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, row)
 
 
 def move_sightings(moves: Iterable[tuple[Sighting, Sighting]]) -> None:

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.images.clean import clean_digest, clean_int, clean_scan_time, clean_text, clean_time, clean_url
-from governance.images.layers import chain_ids
+from governance.images.layers import _store, chain_ids, store_layers
+from governance.images.models import LayerNode
 from governance.web.fields import pack_digest, unpack_digest
+from tests.make import digest_of
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -81,3 +83,18 @@ def test_chain_ids_are_those_of_the_image_specification() -> None:
     first, second = "sha256:" + "a" * 64, "sha256:" + "b" * 64
     expected = hashlib.sha256(f"{first} {second}".encode()).hexdigest()
     assert chain_ids([first, second]) == [first, f"sha256:{expected}"]
+
+
+@pytest.mark.django_db
+def test_layers_that_another_worker_stores_at_this_moment_are_its_own() -> None:
+    layers = [digest_of(f"layer {number}") for number in range(5)]
+    nodes = [pack_digest(node) for node in chain_ids(layers)]
+    store_layers(layers[:3], ["a", "b", "c"])
+    known = dict(LayerNode.objects.values_list("depth", "pk"))
+    # The whole chain as by a worker that looked before the three were there.
+    stored = _store([(node, pack_digest(layer), "x") for node, layer in zip(nodes, layers, strict=True)], 0, None)
+    assert {stored[node] for node in nodes[:3]} == set(known.values())
+    rows = LayerNode.objects.order_by("depth")
+    assert [row.parent_id for row in rows] == [None, *(row.pk for row in rows)][:5]
+    assert [row.created_by for row in rows] == ["a", "b", "c", "x", "x"]
+    assert store_layers(layers, []) == rows[4].pk
