@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import batched
 
@@ -18,7 +19,7 @@ from django.db import DataError, Error, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from governance.findings.observe import Look, record_look
+from governance.findings.observe import Look, record_looks
 from governance.images.clean import clean_text
 from governance.images.reference import TAG, Reference
 from governance.images.vanish import close_tags, mark_placements, untagged
@@ -40,6 +41,8 @@ LOG = logging.getLogger(__name__)
 TURN_SECONDS = 20.0
 # Requests to one repository at a time, and tags between two looks at the clock.
 THREADS, BATCH = 4, 8
+# Tags that are written down together: so many, or what could be read in so many seconds.
+TOGETHER, SECONDS = 96, 2.0
 # The registry itself is down when so many tags in a row cannot be reached.
 IN_A_ROW = 5
 # Images without a tag that are looked for in a pass; attached things of unchanged tags are asked for so often.
@@ -80,6 +83,14 @@ def crawl_repository(lease: Lease, until: float) -> None:
         fail(lease, RegistryError("garbled", "crawling failed in an unexpected way; the log of the worker says where"))
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """From this place on nothing is recorded, and why."""
+
+    place: int
+    error: RegistryError
+
+
 class Pass:
     """One way through the tags of a repository, or a part of it."""
 
@@ -87,6 +98,8 @@ class Pass:
         self.lease, self.row, self.registry = lease, row, registry
         self.begun = timezone.now()
         self.in_a_row = 0
+        # Config digests of images that were described in this pass.
+        self.described: set[str] = set()
 
     def run(self, until: float) -> None:
         """List, look, record; then what vanished. RegistryError where the repository cannot be crawled."""
@@ -102,10 +115,12 @@ class Pass:
         for name in astray(self.row):
             before.pop(name, None)
         with ThreadPoolExecutor(THREADS) as threads:
-            for batch in batched(left, BATCH):
-                self.take(batch, list(threads.map(lambda name: self.look(reader, name, before.get(name)), batch)))
-                if time.monotonic() > until or is_stopping():
-                    return self.give_back()
+            read = (
+                list(threads.map(lambda name: self.look(reader, name, before.get(name)), batch))
+                for batch in batched(left, BATCH)
+            )
+            if not self.take_all(read, until):
+                return self.give_back()
         self.finish(listing, names)
         return None
 
@@ -124,54 +139,106 @@ class Pass:
         again = before is not None and (before.attached_at is None or self.begun - before.attached_at > AGAIN)
         return reader.look(name, before, again)
 
-    def take(self, names: Sequence[str], found: Sequence[Found]) -> None:
-        """Record a batch and move the watermark behind it."""
+    def take_all(self, read: Iterable[list[Found]], until: float) -> bool:
+        """Record what is read, many together; False where the turn is over before all is."""
+        found: list[Found] = []
+        began = time.monotonic()
+        try:
+            for batch in read:
+                found += batch
+                is_over = time.monotonic() > until or is_stopping()
+                if is_over or len(found) >= TOGETHER or time.monotonic() > began + SECONDS:
+                    ready, found = found, []
+                    self.take(ready)
+                    began = time.monotonic()
+                if is_over:
+                    return False
+        finally:
+            # Also what was read before the registry wanted to be left alone.
+            if found:
+                self.take(found)
+        return True
+
+    def take(self, found: Sequence[Found]) -> None:
+        """Record what was read and move the watermark behind it."""
         at = timezone.now()
-        for one in found:
+        ending = self.ending(found)
+        found = found[: ending.place] if ending else found
+        if found:
+            try:
+                self.record(found, at, found[-1].tag)
+            except (DataError, UnicodeEncodeError):
+                self.record_each(found, at)
+            reach("crawl.after_batch", self.row.name)
+        if ending:
+            raise ending.error
+
+    def ending(self, found: Sequence[Found]) -> Ending | None:
+        """Where it shows that the registry itself is down."""
+        for place, one in enumerate(found):
             self.in_a_row = self.in_a_row + 1 if one.is_unreachable else 0
             if self.in_a_row >= IN_A_ROW:
-                raise RegistryError("unreachable", f"{IN_A_ROW} tags in a row could not be read: {one.error}")
-            if not one.is_unchanged or one.attached:
-                self.record_or_say(one, at)
-        with transaction.atomic():
-            hold(self.lease)
-            touch(self.row, [one.tag for one in found if one.is_unchanged], at)
-            self.note(watermark=names[-1], tags_done=F("tags_done") + len(names))
-        reach("crawl.after_batch", self.row.name)
+                text = f"{IN_A_ROW} tags in a row could not be read: {one.error}"
+                return Ending(max(0, place + 1 - IN_A_ROW), RegistryError("unreachable", text))
+        return None
 
-    def record_or_say(self, found: Found, at: datetime) -> None:
-        """What the database cannot hold is that tag's trouble alone."""
+    def record_each(self, found: Sequence[Found], at: datetime) -> None:
+        """One tag after the other: what the database cannot hold is that tag's trouble alone."""
+        for one in found:
+            try:
+                self.record([one], at, one.tag)
+            except (DataError, UnicodeEncodeError) as error:
+                LOG.error("crawl %s, tag %s", self.lease.id, one.tag, exc_info=error)
+                trouble = Found(one.tag, digest=one.digest, error="what it says of itself cannot be stored")
+                self.record([trouble], at, one.tag)
+
+    def record(self, found: Sequence[Found], at: datetime, watermark: str = "") -> None:
+        """What tags name now, in one transaction with their marks and the watermark, if that is to move."""
+        described, repository = set(self.described), self.row.repository_id
+        read = [one for one in found if not one.is_unchanged or one.attached]
+        for one in read:
+            reach("crawl.before_record", one.tag)
         try:
-            self.record(found, at)
-        except (DataError, UnicodeEncodeError) as error:
-            LOG.error("crawl %s, tag %s", self.lease.id, found.tag, exc_info=error)
-            self.record(Found(found.tag, digest=found.digest, error="what it says of itself cannot be stored"), at)
+            with transaction.atomic():
+                hold(self.lease)
+                arrived = self.write(read, at, described)
+                mark(self.row, read, at)
+                touch(self.row, [one.tag for one in found if one.is_unchanged], at)
+                if watermark:
+                    self.note(watermark=watermark, tags_done=F("tags_done") + len(found))
+                for one in read:
+                    reach("crawl.before_commit", one.tag)
+        except BaseException:
+            self.row.repository_id = repository
+            raise
+        self.described = described
+        for one in read:
+            reach("crawl.after_record", one.tag)
+        if arrived:
+            hint()
 
-    def record(self, found: Found, at: datetime) -> None:
-        """What a tag names now, in one transaction with its mark."""
-        arrived = 0
-        reach("crawl.before_record", found.tag)
-        with transaction.atomic():
-            hold(self.lease)
-            host = self.row.connection.registry.host
-            is_news = found.images or (self.row.repository_id and found.kind in NO_IMAGES)
-            if is_news and not found.is_unchanged:
-                reference = Reference(host, self.row.name, found.tag)
-                look = Look(reference, at, tuple(found.images), found.index, self.row.connection.team_id)
-                repository = record_look(look)
-                if self.row.repository_id is None:
-                    self.row.repository_id = repository
-                    self.note(repository=repository)
-            for statement in found.attached:
+    def write(self, read: Sequence[Found], at: datetime, described: set[str]) -> int:
+        """What the tags name, and what is attached to that, which are reports; returns how many of these are new."""
+        host, arrived, team = self.row.connection.registry.host, 0, self.row.connection.team_id
+        is_known = self.row.repository_id is not None
+        is_home = is_known or any(one.images for one in read)
+        looks = [
+            Look(Reference(host, self.row.name, one.tag), at, tuple(one.images), one.index, team)
+            for one in read
+            if not one.is_unchanged and (one.images or (is_home and one.kind in NO_IMAGES))
+        ]
+        if looks:
+            repository = record_looks(looks, described)
+            if not is_known:
+                self.row.repository_id = repository
+                self.note(repository=repository)
+        for one in read:
+            for statement in one.attached:
                 try:
                     arrived += deliver(self.row, statement)
                 except Refused as refusal:
-                    found.error = clean_text(f"{statement.digest} is attached and was not taken: {refusal}", 300)
-            mark(self.row, found, at)
-            reach("crawl.before_commit", found.tag)
-        reach("crawl.after_record", found.tag)
-        if arrived:
-            hint()
+                    one.error = clean_text(f"{statement.digest} is attached and was not taken: {refusal}", 300)
+        return arrived
 
     def finish(self, listing: Listing, names: list[str], gone: bool = False) -> None:
         """The pass is over: what a whole list does not name has vanished."""

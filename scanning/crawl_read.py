@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -26,6 +26,8 @@ ATTACHED = re.compile(r"sha256-([0-9a-f]{64})(\.[a-z]{1,10})?")
 BASE_NAME, BASE_DIGEST = "org.opencontainers.image.base.name", "org.opencontainers.image.base.digest"
 # Seconds and attached bytes of one tag; nesting of indexes.
 SECONDS, ATTACHED_BYTES, MOST_ATTACHED, DEPTH = 45.0, 16 * 2**20, 30, 3
+# Images whose other tags need only be asked what they name.
+KEPT = 500
 # What says something about the registry, not about the tag.
 ENDING = ("limited", "auth")
 
@@ -51,6 +53,7 @@ class Reader:
 
     def __init__(self, registry: Registry, name: str, tags: Collection[str]) -> None:
         self.registry, self.name, self.tags = registry, name, tags
+        self.kept: dict[str, Found] = {}
 
     def look(self, tag: str, before: TagMark | None, again: bool = False) -> Found:
         """What the tag names now; nothing is fetched where that is what it named before. Raises what ends a crawl.
@@ -66,6 +69,8 @@ class Reader:
                 if again and self.registry.has_referrers is not False:
                     found.attached = list(self._referring(head.digest, Budget()))
                 return found
+            if (same := self.kept.get(head.digest)) and not ATTACHED.fullmatch(tag):
+                return replace(same, tag=tag)
             found.digest = head.digest
             self._read(found, self.registry.document(self.name, head.digest or tag), known or "")
         except RegistryError as error:
@@ -74,7 +79,15 @@ class Reader:
             found.error, found.missing = clean_text(str(error), 300), error.why == "missing"
             found.is_unreachable = error.why == "unreachable"
             found.kind = TagMark.Kind.UNREAD
+        self._keep(found)
         return found
+
+    def _keep(self, found: Found) -> None:
+        """One image mostly has several tags; of the last ones everything is known."""
+        if found.kind in (TagMark.Kind.IMAGE, TagMark.Kind.INDEX) and not (found.error or found.is_unchanged):
+            self.kept[found.digest] = found
+            if len(self.kept) > KEPT:
+                self.kept.pop(next(iter(self.kept)), None)
 
     def _read(self, found: Found, document: Document, known: str) -> None:
         """Fill in what a manifest that is new says."""

@@ -40,24 +40,25 @@ def astray(row: RepositoryCrawl) -> list[str]:
         return [name for (name,) in cursor.fetchall()]
 
 
-def mark(row: RepositoryCrawl, found: Found, at: datetime) -> None:
-    """Remember what the tag named; one that could not be read is read again at the next pass, whatever its digest."""
-    if found.is_unchanged:
-        TagMark.objects.filter(crawl=row, name=found.tag).update(seen_at=at, attached_at=at)
-        return
-    if found.missing:
-        return
-    fresh = TagMark(
-        crawl=row,
-        name=found.tag,
-        digest=found.digest or None,
-        kind=found.kind,
-        seen_at=at,
-        attached_at=at,
-        error=found.error,
-    )
+def mark(row: RepositoryCrawl, found: Sequence[Found], at: datetime) -> None:
+    """Remember what the tags named; one that could not be read is read again at the next pass, whatever its digest."""
+    if unchanged := [one.tag for one in found if one.is_unchanged]:
+        TagMark.objects.filter(crawl=row, name__in=unchanged).update(seen_at=at, attached_at=at)
+    fresh = [
+        TagMark(
+            crawl=row,
+            name=one.tag,
+            digest=one.digest or None,
+            kind=one.kind,
+            seen_at=at,
+            attached_at=at,
+            error=one.error,
+        )
+        for one in found
+        if not one.is_unchanged and not one.missing
+    ]
     TagMark.objects.bulk_create(
-        [fresh],
+        fresh,
         update_conflicts=True,
         unique_fields=["crawl", "name"],
         update_fields=["digest", "kind", "seen_at", "attached_at", "error"],
@@ -76,8 +77,10 @@ WHERE repository_id = %(repository)s AND image_id IN (SELECT image_id FROM seen)
 
 def touch(row: RepositoryCrawl, names: Sequence[str], at: datetime) -> None:
     """Tags that name what they named were seen again."""
+    if not names:
+        return
     TagMark.objects.filter(crawl=row, name__in=names).update(seen_at=at)
-    if row.repository_id and names:
+    if row.repository_id:
         with connection.cursor() as cursor:
             cursor.execute(TOUCH, {"repository": row.repository_id, "names": list(names), "at": at})
 

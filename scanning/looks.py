@@ -145,7 +145,7 @@ def look_at_tag(lease: Lease, tag: str) -> None:
                 if found.error and not found.images:
                     raise RegistryError("missing" if found.missing else "unreachable", found.error)
                 if not found.is_unchanged or found.attached:
-                    one.record(found, timezone.now())
+                    one.record([found], timezone.now())
     finally:
         # The crawl's own time and watermark stay as they were.
         RepositoryCrawl.objects.filter(pk=lease.id, lease_owner=lease.owner).update(lease_owner=None, lease_until=None)

@@ -15,11 +15,22 @@ from governance.images.merge import merge_into
 from governance.images.models import Image
 from governance.images.reference import Reference
 
+NAMED = """
+SELECT named FROM findings_scan WHERE named = ANY(%(names)s) AND named <> ''
+UNION SELECT placeholder FROM images_image WHERE placeholder = ANY(%(names)s)
+"""
 # Each scan of that name, and the image that the tag pointed to then.
 ADOPT = f"""
 SELECT scan.id, scan.image_id, ({TAG_AT.format(at="scan.scanned_at")}) FROM findings_scan scan
 WHERE scan.named = %(named)s AND scan.named <> '' ORDER BY scan.scanned_at, scan.id
 """
+
+
+def known_by_name(tags: Iterable[Reference]) -> set[str]:
+    """Of these names (`host/repository:tag`) those that scans, or a record, know no image by but the name."""
+    with connection.cursor() as cursor:
+        cursor.execute(NAMED, {"names": [f"{tag.name}:{tag.tag}" for tag in tags]})
+        return {name for (name,) in cursor.fetchall()}
 
 
 def readopt(tags: Iterable[Reference]) -> set[int]:

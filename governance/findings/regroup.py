@@ -101,6 +101,27 @@ def is_shared(image: int) -> bool:
     return Manifest.objects.filter(digest__in=own).exclude(image=image).exists()
 
 
+# The same records, and such as share a digest with them: is there a scan that knew no config digest, or what such scans
+# said, or a record that took one of the digests for its config digest?
+LOOSE = """
+SELECT EXISTS (
+    SELECT FROM images_manifest own JOIN images_manifest near ON near.digest = own.digest
+    WHERE own.image_id = ANY(%(images)s) AND (NOT near.is_sure OR EXISTS (
+        SELECT FROM findings_scan scan WHERE scan.image_id = near.image_id AND scan.loose IS NOT NULL))
+) OR EXISTS (
+    SELECT FROM images_manifest own JOIN images_image image ON image.config_digest = own.digest
+    WHERE own.image_id = ANY(%(images)s)
+)
+"""
+
+
+def is_loose(images: Sequence[int]) -> bool:
+    """Whether `regroup` has anything to assign around these images."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOOSE, {"images": list(images)})
+        return bool(cursor.fetchone()[0])
+
+
 def _reach(image: int) -> list[int]:
     """The image and all that share digests with it, at any distance; locked."""
     found, ahead = {image}, {image}

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -316,6 +316,13 @@ SELECT %(image)s WHERE EXISTS (SELECT FROM findings_vexstatement WHERE is_curren
     OR EXISTS (SELECT FROM findings_vexstatement WHERE is_current AND image_names && %(names)s::varchar[])
 ON CONFLICT DO NOTHING
 """
+
+
+def images_were_named(named: Mapping[int, Facts]) -> None:
+    """Images that are not counted anew have new names: in one look, where no statement is known."""
+    if named and VexStatement.objects.filter(is_current=True).exists():
+        for image, facts in sorted(named.items()):
+            image_was_named(image, facts)
 
 
 def image_was_named(image: int, facts: Facts) -> None:

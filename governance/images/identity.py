@@ -88,6 +88,7 @@ class Resolved:
     identified_by: str
     facts: Facts
     created: bool = False
+    # Those of its digests that are written down as surely as this report says them; a manifest's as a manifest's.
     known_digests: frozenset[str] = frozenset()
     was_placeholder: bool = False
     learned: bool = False  # its config digest was not known before
@@ -116,40 +117,51 @@ ORDER BY image.id FOR NO KEY UPDATE OF image
 """
 
 
-def candidates(facts: Facts) -> dict[int, Record]:
-    """Every record that any fact of the report names, locked: two reports may know one image by different facts.
+type Row = tuple[int, Any, str, str, str, str | None, str, Any, bool, bool]
 
-    The lock comes before anything else is read of the image, because a statement that waits for a lock still sees
+
+def look_up(facts: Sequence[Facts]) -> list[Row]:
+    """Every record that any fact of these reports names, locked: two reports may know one image by different facts.
+
+    The lock comes before anything else is read of the images, because a statement that waits for a lock still sees
     the other rows as they were when it began.
     """
-    found: dict[int, Record] = {}
     arguments: dict[str, Any] = {
-        "digests": [pack_digest(word) for word in facts.all_digests],
-        "placeholders": facts.placeholders,
+        "digests": [pack_digest(word) for word in sorted({word for one in facts for word in one.all_digests})],
+        "placeholders": sorted({word for one in facts for word in one.placeholders}),
     }
     with connection.cursor() as cursor:
         cursor.execute(CANDIDATES, arguments)
-        rows = cursor.fetchall()
+        rows: list[Row] = cursor.fetchall()
         if any(row[-1] for row in rows):
             # Merged into another record while this statement waited: look again.
             cursor.execute(CANDIDATES, arguments)
             rows = cursor.fetchall()
-        for pk, config, system, architecture, variant, placeholder, kind, digest, sure, _ in rows:
-            known = unpack_digest(config) if config else ""
-            record = found.setdefault(pk, Record(pk, known, system, architecture, variant, placeholder or ""))
-            word = unpack_digest(digest) if digest else placeholder
-            record.via[word] = kind
-            record.sure |= {word} if sure else set()
+    return rows
+
+
+def candidates(facts: Facts, rows: Sequence[Row]) -> dict[int, Record]:
+    """Those of the records that one report's facts name."""
+    found: dict[int, Record] = {}
+    words = {*facts.all_digests, *facts.placeholders}
+    for pk, config, system, architecture, variant, placeholder, kind, digest, sure, _ in rows:
+        word = unpack_digest(digest) if digest else placeholder or ""
+        if word not in words:
+            continue
+        known = unpack_digest(config) if config else ""
+        record = found.setdefault(pk, Record(pk, known, system, architecture, variant, placeholder or ""))
+        record.via[word] = kind
+        record.sure |= {word} if sure else set()
     return found
 
 
-def resolve(facts: Facts) -> Resolved:
-    """Find or create the image's record. Call inside a transaction, after `lock`.
+def resolve(facts: Facts, rows: Sequence[Row] | None = None) -> Resolved:
+    """Find or create the image's record. Call inside a transaction, after `lock`; `rows` is what `look_up` found.
 
     Where exactly one record has a claim and nothing speaks against it, it is that one. Where several have, or one that
     contradicts, the report is written down on a record for now, and then all of them are looked at together.
     """
-    found = candidates(facts)
+    found = candidates(facts, look_up([facts]) if rows is None else rows)
     named = [record for record in found.values() if any(word in record.via for word in facts.all_digests)]
     if facts.config and any(record.via.get(facts.config) not in (None, "config") for record in named):
         # Docker on the containerd store calls a manifest or index digest its image ID.
@@ -197,7 +209,11 @@ def _settle(target: Record, facts: Facts) -> Resolved:
     if is_moved:
         hand_over(target.id, target.id, "/".join(word for word in platform if word))
     known = {
-        word for word, kind in target.via.items() if kind != "config" and (not facts.config or word in target.sure)
+        word
+        for word, kind in target.via.items()
+        if kind not in ("config", "reference")
+        and (not facts.config or word in target.sure)
+        and (word != facts.manifest or kind == Manifest.Kind.MANIFEST)
     }
     return Resolved(
         target.id,
@@ -310,7 +326,7 @@ def record_digests(image: int, facts: Facts, known: frozenset[str]) -> bool:
     """Write down every digest that names the image; True if one of them was not known as such before."""
     words = {facts.manifest: Manifest.Kind.MANIFEST} if facts.manifest else {}
     words |= {word: Manifest.Kind.UNKNOWN for word in facts.digests if word not in words and word != facts.config}
-    new = {word: kind for word, kind in words.items() if word not in known or kind == Manifest.Kind.MANIFEST}
+    new = {word: kind for word, kind in words.items() if word not in known}
     if not new:
         return False
     with connection.cursor() as cursor:

@@ -87,32 +87,33 @@ def place(image: int, repositories: Iterable[int], at: datetime, is_sure: bool) 
 
 # The pattern does what reference.familiar_name does: `docker.io/library/alpine` is shown as `alpine`.
 RENAME = r"""
-WITH place AS (
-    SELECT array_agg(DISTINCT repository.owner_id) FILTER (WHERE repository.owner_id IS NOT NULL) AS owners,
-           (array_agg(repository.id ORDER BY registry.host || '/' || repository.name))[1] AS repository,
-           min(registry.host || '/' || repository.name) AS written
-    FROM images_placement placement JOIN images_repository repository ON repository.id = placement.repository_id
-    JOIN images_registry registry ON registry.id = repository.registry_id
-    WHERE placement.image_id = %(image)s
-), tag AS (
-    SELECT repository.id AS repository, tag.until,
-           registry.host || '/' || repository.name || ':' || tag.name AS written
-    FROM images_tag tag JOIN images_repository repository ON repository.id = tag.repository_id
-    JOIN images_registry registry ON registry.id = repository.registry_id
-    WHERE tag.image_id = %(image)s
-    ORDER BY tag.until DESC NULLS FIRST, tag.last_seen DESC, registry.host, repository.name, tag.name LIMIT 1
-), fact AS (
-    SELECT coalesce(place.owners, array[]::bigint[]) AS owners,
+WITH fact AS (
+    SELECT image.id, coalesce(place.owners, array[]::bigint[]) AS owners,
            coalesce(tag.repository, place.repository, image.repository_id) AS repository,
            coalesce(
                regexp_replace(coalesce(image.placeholder, tag.written, place.written), '^docker\.io/(library/)?', ''),
                image.reference) AS reference,
            tag.until IS NOT NULL AS superseded
-    FROM images_image image CROSS JOIN place LEFT JOIN tag ON true WHERE image.id = %(image)s
+    FROM images_image image CROSS JOIN LATERAL (
+        SELECT array_agg(DISTINCT repository.owner_id) FILTER (WHERE repository.owner_id IS NOT NULL) AS owners,
+               (array_agg(repository.id ORDER BY registry.host || '/' || repository.name))[1] AS repository,
+               min(registry.host || '/' || repository.name) AS written
+        FROM images_placement placement JOIN images_repository repository ON repository.id = placement.repository_id
+        JOIN images_registry registry ON registry.id = repository.registry_id
+        WHERE placement.image_id = image.id
+    ) place LEFT JOIN LATERAL (
+        SELECT repository.id AS repository, tag.until,
+               registry.host || '/' || repository.name || ':' || tag.name AS written
+        FROM images_tag tag JOIN images_repository repository ON repository.id = tag.repository_id
+        JOIN images_registry registry ON registry.id = repository.registry_id
+        WHERE tag.image_id = image.id
+        ORDER BY tag.until DESC NULLS FIRST, tag.last_seen DESC, registry.host, repository.name, tag.name LIMIT 1
+    ) tag ON true
+    WHERE image.id = ANY(%(images)s)
 ), changed AS (
     UPDATE images_image image SET owners = fact.owners, repository_id = fact.repository, reference = fact.reference,
            superseded = fact.superseded
-    FROM fact WHERE image.id = %(image)s AND (image.owners, image.repository_id, image.reference, image.superseded)
+    FROM fact WHERE image.id = fact.id AND (image.owners, image.repository_id, image.reference, image.superseded)
         IS DISTINCT FROM (fact.owners, fact.repository, fact.reference, fact.superseded)
     RETURNING image.id
 )
@@ -120,13 +121,14 @@ INSERT INTO images_verdictwork (image) SELECT id FROM changed
 """
 
 
-def rename(image: int) -> None:
+def rename(*images: int) -> None:
     """Recompute what lists show: the reference (newest tag that still holds), its repository, the owning teams.
 
     Superseded is an image whose tags have all moved on.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(RENAME, {"image": image})
+    if images:
+        with connection.cursor() as cursor:
+            cursor.execute(RENAME, {"images": sorted(images)})
 
 
 def set_owner(repository: Repository, team: int | None) -> int:

@@ -120,6 +120,31 @@ def extend_hourly(tags: Sequence[int], at: datetime) -> None:
             cursor.execute(EXTEND_HOURLY, {"tags": list(tags), "at": at})
 
 
+BEGIN = f"""
+WITH fact AS (
+    SELECT * FROM unnest(%(repositories)s::bigint[], %(names)s::text[], %(platforms)s::text[], %(images)s::bigint[],
+                         %(times)s::timestamptz[]) AS fact(repository, name, platform, image, at)
+), counted AS (
+    {QUEUE.format(images="SELECT base_id FROM images_image WHERE id IN (SELECT image FROM fact)")}
+)
+INSERT INTO images_tag (repository_id, name, platform, image_id, since, last_seen)
+SELECT repository, name, platform, image, at, at FROM fact
+"""  # noqa: S608 (texts of ours)
+
+
+def begin_tags(seen: Sequence[Sighting]) -> None:
+    """First sightings of tags that were never seen before on these platforms, each once; images are named after."""
+    columns: dict[str, Any] = {
+        "repositories": [one.tag.repository for one in seen],
+        "names": [one.tag.name for one in seen],
+        "platforms": [one.tag.platform for one in seen],
+        "images": [one.image for one in seen],
+        "times": [one.at for one in seen],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(BEGIN, columns)
+
+
 def observe_tag(seen: Sighting) -> None:
     """Write into the history that the tag pointed to the image then, in whatever order observations arrive.
 
