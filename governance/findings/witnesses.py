@@ -73,14 +73,21 @@ class MergedLine:
         What only one scanner sets aside counts, so those who count it come first.
         """
         own = [one for rows in self.said.values() for one in rows]
-        others = list(self.heard.values())
-        choice = next(rows for rows in (_counted(own), _counted(others), own) if rows)
+        if len(own) == 1 and (own[0].counted or not self.heard):
+            return own
+        choice = _counted(own) or _counted(self.heard.values()) or own
         first = min(choice, key=_preference)
         return [one for one in choice if (one.rank, one.package) == (first.rank, first.package)]
 
     def disputes(self, scanners: int) -> list[str]:
         """In what its witnesses differ, of so many scanners that looked."""
-        counting = [_counted(rows) for rows in self.witnesses.values()]
+        witnesses = list(self.witnesses.values())
+        if len(witnesses) == 1:
+            return ["alone"] if scanners > 1 else []
+        if len({(one.counted, one.severity, one.fixed_version) for rows in witnesses for one in rows}) == 1:
+            # As most lines are: everybody says the same.
+            return []
+        counting = [_counted(rows) for rows in witnesses]
         counts = [rows for rows in counting if rows]
         severities = {max(one.severity for one in rows) for rows in counts} - {0}
         fixes = [{word for one in rows for word in _versions(one.fixed_version)} for rows in counts]
@@ -88,9 +95,8 @@ class MergedLine:
             "severity": len(severities) > 1,
             "fix": any((fix or fixes[0]) and not fix & fixes[0] for fix in fixes[1:]),
             "status": 0 < len(counts) < len(counting),
-            "alone": len(counting) == 1 and scanners > 1,
         }
-        return [name for name in DISPUTES if found[name]]
+        return [name for name in DISPUTES if found.get(name)]
 
 
 def _counted(rows: Iterable[Statement]) -> list[Statement]:
@@ -262,8 +268,9 @@ def union_set(testimonies: Sequence[Testimony]) -> int | None:
     aside: dict[int, bytes] = {}
     disputes: dict[str, dict[int, bytes]] = {name: {} for name in DISPUTES}
     for line in merge(statements(testimonies)):
-        chosen = {one.id: one.key for one in line.chosen}
-        (counted if line.chosen[0].counted else aside).update(chosen)
+        first, *others = line.chosen
+        chosen = {one.id: one.key for one in (first, *others)}
+        (counted if first.counted else aside).update(chosen)
         for name in line.disputes(scanners):
             disputes[name].update(chosen)
     found = {name: rows for name, rows in disputes.items() if rows}
