@@ -125,13 +125,21 @@ def ask(row: Watch, registry: Registry, path: str) -> Looked:
             digest = registry.head(path, row.tag or row.digest).digest
             digest = digest or registry.document(path, row.tag or row.digest).digest
     except RegistryError as error:
-        if error.why in HIDDEN and was_known(row) and not registry.target.secret:
+        if error.why in HIDDEN and was_known(row) and is_open(registry):
             return Looked(missing=True, why="it can no longer be seen without signing in: deleted, or made private")
         if error.why not in GONE:
             raise
         return not_there(row, registry, path)
     notice = deprecation(registry, path) if wants_notice else None
     return Looked(digest, there=True, deprecated=notice)
+
+
+def is_open(registry: Registry) -> bool:
+    """It lets everybody in and says no to this alone; a no to everything is a fault, or a limit. RegistryError."""
+    if registry.target.secret:
+        return False
+    registry.ping()
+    return True
 
 
 def not_there(row: Watch, registry: Registry, path: str) -> Looked:

@@ -118,7 +118,7 @@ def notices(digest: str) -> tuple[str, str]:
         on = f" on {over.end_of_life_on}" if over.end_of_life_on else ""
         ended = f"{over.distro or 'its system'} {over.distro_version} came to its end of life{on}".replace("  ", " ")
     for labels in ImageConfig.objects.filter(image__in=[one.pk for one in rows]).values_list("labels", flat=True):
-        text = str(labels.get("org.opencontainers.image.description", ""))
+        text = str(labels.get("description", ""))
         if text.upper().startswith("DEPRECATED"):
             return ended, clean_text(text, 300)
     return ended, ""

@@ -37,7 +37,7 @@ def serving(answer: Behaviour, context: ssl.SSLContext | None = None) -> Iterato
             with suppress(OSError):
                 answer(self)
 
-        do_HEAD = do_POST = do_CONNECT = do_GET  # noqa: N815
+        do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_CONNECT = do_GET  # noqa: N815
 
         def log_message(self, *_: Any) -> None:
             pass
