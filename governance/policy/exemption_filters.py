@@ -67,6 +67,4 @@ class ExemptionFilterSet(FilterSet):
 
     def by_team(self, rows: QuerySet[Exemption], _: str, value: str) -> QuerySet[Exemption]:
         """That the team answers for, or that holds for its images alone."""
-        teams = team_ids(self.request, value)
-        mine = Q(owner__in=teams) | Q(team__in=teams) | Q(repository__owner__in=teams)
-        return rows.filter(mine | Q(image__owners__overlap=teams)).distinct()
+        return rows & Exemption.objects.of_teams(team_ids(self.request, value))

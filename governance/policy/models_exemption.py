@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 
 from django.db import models
@@ -26,6 +27,11 @@ class ExemptionQuerySet(models.QuerySet["Exemption"]):
         theirs |= models.Q(image__owners__overlap=list(teams))
         granted = models.Q(scope__in=("everywhere", "base")) & models.Q(state=Exemption.State.GRANTED)
         return self.filter(theirs | granted).distinct()
+
+    def of_teams(self, teams: Collection[int]) -> ExemptionQuerySet:
+        """What these teams answer for, or what holds for their images alone."""
+        theirs = models.Q(owner__in=teams) | models.Q(team__in=teams) | models.Q(repository__owner__in=teams)
+        return self.filter(theirs | models.Q(image__owners__overlap=list(teams))).distinct()
 
     def in_force(self, on: date) -> ExemptionQuerySet:
         """Granted and not ended: on the day of its end a finding counts again."""

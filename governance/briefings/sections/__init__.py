@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from governance.briefings.scope import Scope
-from governance.briefings.sections import approvals, critical, exploited, rebuild, silent, vanished
+from governance.briefings.sections import approvals, critical, exemptions, exploited, rebuild, silent, vanished
 from governance.briefings.sections.fact import Fact
 
 __all__ = ["SECTIONS", "Fact", "Section", "section"]
@@ -34,7 +34,7 @@ class Section(Protocol):
         ...
 
 
-SECTIONS: tuple[Section, ...] = (exploited, vanished, critical, rebuild, approvals, silent)
+SECTIONS: tuple[Section, ...] = (exploited, vanished, critical, rebuild, approvals, exemptions, silent)
 
 
 def section(name: str) -> Section | None:

@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from governance.accounts.models import AuditEntry, Membership, Token
 from governance.accounts.services import create_token
+from governance.briefings.models import Subscription
+from governance.briefings.services import Wish, brief, subscribe_address
 from governance.findings.models import Finding
 from governance.images.merge import merge_into
 from governance.images.models import Image, Repository
@@ -380,3 +382,21 @@ def test_lists_ask_as_often_for_many_as_for_few(team, admin, client, django_asse
         client.get(reverse("exemptions:exemption_list"))
     with django_assert_max_num_queries(8):
         exempted_in([image.pk], timezone.now().date())
+
+
+def test_the_digest_says_what_ends_soon_and_its_link_has_as_many_rows(team, admin, owner, client) -> None:
+    image = make_image(team=team)
+    granted("repository", image.repository, package="openssl", expires_on=later(5))
+    granted("image", image, package="openssl", expires_on=later(9))
+    granted("team", team, package="openssl", expires_on=later(60))
+    stranger = make_image("registry.example/other/x:1")
+    granted("image", stranger, expires_on=later(5))
+    row = subscribe_address(admin, "shop@example.org", team, Wish())
+    Subscription.objects.update(starts_at=timezone.now() - timedelta(days=70))
+    row.refresh_from_db()
+    told = brief(row, timezone.now())
+    assert told is not None
+    line = told.lines.get(words__contains="exemptions of")
+    assert "2 exemptions within 14 days" in line.words
+    client.force_login(owner)
+    assert len(client.get(line.address).context["shown"]) == 2
