@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time
 from typing import Any
+
+from django.utils import timezone
 
 from governance.findings.models import Scan
 from governance.images.models import Event, Image, Tag
+from governance.policy.exempting import decided_of
+from governance.policy.models_exemption import Exemption
 
 MOST = 200
 
@@ -36,7 +40,19 @@ def timeline_of(image: Image) -> list[Entry]:
     entries += [Entry(tag.since, "tag", f"{tag.repository}:{tag.name} points here") for tag in tags]
     entries += [Entry(tag.until, "tag", f"{tag.repository}:{tag.name} moved on") for tag in tags if tag.until]
     entries += [Entry(row.at, row.kind, row.text) for row in Event.objects.filter(image=image).order_by("-at")[:MOST]]
+    entries += [entry for row in decided_of(image) for entry in exemption_entries(row)]
     return sorted(entries, key=lambda entry: entry.at, reverse=True)[:MOST]
+
+
+def exemption_entries(row: Exemption) -> list[Entry]:
+    """A decision, and the day on which it ended or will not have been renewed."""
+    if row.decided_at is None:
+        return []
+    words = {"granted": f"exempted until {row.expires_on}", "declined": "not exempted", "revoked": "exempted no more"}
+    said = f"{row} {words[row.state]} for {row.where} by {row.decided_by}"
+    end = datetime.combine(row.expires_on, time.min, UTC)
+    over = [Entry(end, "exemption", f"{row} counts again: its exemption ended")] if row.state == "granted" else []
+    return [Entry(row.decided_at, "exemption", said), *(one for one in over if one.at <= timezone.now())]
 
 
 def scan_text(scan: Scan) -> str:

@@ -18,6 +18,7 @@ from governance.briefings.services import Wish, brief, subscribe_address
 from governance.findings.models import Finding
 from governance.images.merge import merge_into
 from governance.images.models import Image, Repository
+from governance.overview.timeline import timeline_of
 from governance.policy.exempting import exempted_in, images_concerned
 from governance.policy.exemptions import Wanted, ask_exemption, decide, revoke
 from governance.policy.models import Verdict
@@ -82,6 +83,7 @@ def test_a_granted_one_changes_verdict_and_counter_and_ends_by_the_clock(team) -
     end = row.expires_on
     assert holds(image, end - timedelta(1))
     assert not holds(image, end)
+    assert "exempted until" in next(one.text for one in timeline_of(image) if one.kind == "exemption")
     at = timezone.now() + timedelta(days=30)
     assert judge_now([image.pk], at)[image.pk]["ci"].verdict == "fail"
 
@@ -105,6 +107,8 @@ def test_revoking_counts_at_once(team) -> None:
         revoke(None, row, " ")
     revoke(None, row, "the firewall fell")
     assert verdict(image) == ("fail", 0)
+    told = [one.text for one in timeline_of(image) if one.kind == "exemption"]
+    assert told == [f"{CVE} in every package exempted no more for image {image} by command line"]
     with pytest.raises(ValidationError):
         revoke(None, row, "again")
 
