@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -34,7 +34,7 @@ RETURNING image.id
 """
 
 
-def recount(images: Collection[int]) -> None:
+def recount(images: Iterable[int]) -> None:
     """Count anew who runs these images, and what risk they are. Inside a transaction."""
     ids = sorted(set(images))
     for start in range(0, len(ids), SLICE):

@@ -75,7 +75,7 @@ class Kubernetes:
         now = time.monotonic()
         lost = [name for name in self.places if name not in self.followed]
         if blind := [name for name in lost if now - self.whole.get(name, -BLIND_SECONDS) >= BLIND_SECONDS]:
-            raise Failed(f"the pods of {', '.join(blind) or 'the cluster'} cannot be watched")
+            raise Failed(f"the pods of {', '.join(filter(None, blind)) or 'the cluster'} cannot be watched")
         self.changed.clear()
         with self.lock:
             pods = list(self.pods.values())

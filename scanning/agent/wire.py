@@ -40,6 +40,14 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
+def verifying(ca: str) -> ssl.SSLContext:
+    """Chain and name are verified. Python 3.13 also wants extensions that many clusters' own authorities leave out."""
+    context = ssl.create_default_context(cafile=ca or None)
+    if ca:
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
+
+
 class Wire:
     """One server: `unix:///path` or `http(s)://host[:port][/prefix]`. Every request has a connection of its own."""
 
@@ -49,7 +57,7 @@ class Wire:
             raise ValueError(f"{address!r} is neither unix:///path nor http(s)://host")
         self.headers = headers or {}
         self.timeout = timeout
-        self.tls = ssl.create_default_context(cafile=ca or None) if self.parts.scheme == "https" else None
+        self.tls = verifying(ca) if self.parts.scheme == "https" else None
 
     @property
     def prefix(self) -> str:
@@ -69,7 +77,12 @@ class Wire:
             )
         else:
             made = http.client.HTTPConnection(host, port, timeout=timeout)
-        made.connect()
+        try:
+            made.connect()
+        except OSError:
+            # Where TLS failed, the connection below is open still.
+            made.close()
+            raise
         made.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
             if hasattr(socket, name):

@@ -12,12 +12,14 @@ from django.utils import timezone
 from governance.accounts.audit import audit
 from governance.accounts.models import Team
 from governance.images.models import Registry, Repository
+from scanning.agents import AGENT
 from scanning.body import receive
 from scanning.deliveries import Envelope, accept, claim
 from scanning.demo.approved import load_list
 from scanning.demo.exempted import load_exemptions
 from scanning.demo.fleet import HOST, RECIPES, TEAMS
 from scanning.demo.reports import Report, reports
+from scanning.demo.runtime import load_runtime
 from scanning.ingest import process
 from scanning.models import Delivery
 
@@ -42,6 +44,7 @@ def load() -> int:
     _wait()
     load_list(today)
     load_exemptions(today)
+    load_runtime(today)
     audit(None, "demo.load", "the demo fleet", after={"reports": len(plan)})
     return len(plan)
 
@@ -54,7 +57,7 @@ def started() -> datetime | None:
 
 def is_loaded(amount: int) -> bool:
     """Every report came in and has its final state."""
-    came = Delivery.objects.filter(is_demo=True)
+    came = Delivery.objects.filter(is_demo=True).exclude(source__startswith=AGENT)
     final = [Delivery.State.DONE, Delivery.State.QUARANTINED]
     return came.count() >= amount and not came.exclude(state__in=final).exists()
 

@@ -11,14 +11,16 @@ from governance.accounts.audit import audit
 from governance.accounts.models import Team
 from governance.findings.models import Scan, Source
 from governance.findings.state import choose_current, refresh
-from governance.images.models import BaseReach, Image, Registry, Repository
+from governance.images.models import BaseReach, Image, Registry, Repository, VerdictWork
 from governance.images.names import rename
 from governance.images.reach import queue
+from governance.runtime.counts import recount
 from governance.runtime.models import BenchmarkRun
 from scanning.demo import catalogue
 from scanning.demo.approved import remove_list
 from scanning.demo.exempted import remove_exemptions
 from scanning.demo.fleet import HOST
+from scanning.demo.runtime import remove_runtime
 from scanning.models import Delivery
 
 # A worker looks ids up before it writes them into a set: none may be at it while catalogue rows go. Every finishing
@@ -43,7 +45,10 @@ def remove() -> dict[str, int]:
         cursor.execute(STILL)
     traces = read_traces()
     exemptions, entries = remove_exemptions(), remove_list()
-    gone = {"images": _images(traces), "approved bases": entries, "exemptions": exemptions}
+    clusters, ran = remove_runtime()
+    gone = {"images": _images(traces), "approved bases": entries, "exemptions": exemptions, "clusters": clusters}
+    # Of what stays it is known no more that it ran.
+    recount(Image.objects.filter(pk__in=ran).values_list("pk", flat=True))
     gone["benchmark runs"] = _runs(traces)
     gone["repositories"] = _free(Repository.objects.filter(is_demo=True))
     Registry.objects.filter(host=HOST, repository=None).delete()
@@ -80,6 +85,7 @@ def _images(traces: Traces) -> int:
     # Records that were merged into others point at them, so they go first.
     Image.objects.filter(pk__in=lone, merged_into__isnull=False).delete()
     Image.objects.filter(pk__in=lone).delete()
+    VerdictWork.objects.filter(image__in=lone).delete()
     stays = Image.objects.filter(pk__in=traces.images)
     stays.update(is_demo=False)
     left = list(stays.present().values_list("pk", flat=True))

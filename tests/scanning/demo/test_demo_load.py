@@ -15,6 +15,9 @@ from django.db import transaction
 from governance.accounts.models import AuditEntry, Membership, Team, User
 from governance.findings.models import Scan
 from governance.images.models import Image, Repository, VerdictWork
+from governance.runtime.drift import moved_on
+from governance.runtime.models import Agent, Running
+from scanning.agents import AGENT
 from scanning.body import receive
 from scanning.deliveries import Envelope, accept, claim
 from scanning.demo import load as loading
@@ -73,8 +76,21 @@ def test_it_shows_every_state_and_owner(fleet: dict[str, set[str]]) -> None:
     assert images.filter(distro="debian", end_of_life=True, state=Image.State.END_OF_LIFE).count() == 1
 
 
+def test_it_runs_in_clusters_of_which_one_is_silent(fleet: dict[str, set[str]]) -> None:
+    agents = {agent.cluster.name: agent.state for agent in Agent.objects.select_related("cluster")}
+    assert agents == {"prod-eu": "heard", "staging": "silent", "batch-1": "heard"}
+    running = Running.objects.select_related("image", "workload")
+    assert not running.filter(image=None).exists()
+    assert all(row.image.config_digest for row in running)
+    assert {row.sandbox for row in running.now()} >= {"gvisor", "kata", "none", "unknown"}
+    images = Image.objects.filter(is_demo=True)
+    assert images.filter(running__gt=0).count() > 8
+    assert images.filter(running=0).exists()
+    assert [row.workload.name for row in running.now().filter(moved_on())] == ["checkout-canary"]
+
+
 def test_it_has_scans_of_both_scanners_at_all_three_places(fleet: dict[str, set[str]]) -> None:
-    keys = set(Scan.objects.filter(image__is_demo=True).values_list("scanner", "stage"))
+    keys = set(Scan.objects.looks().filter(image__is_demo=True).values_list("scanner", "stage"))
     assert keys == {("trivy", "ci"), ("grype", "registry"), ("trivy", "registry"), ("trivy", "runtime")}
     assert Delivery.objects.filter(is_demo=True, state=Delivery.State.QUARANTINED).count() == 1
     checkout = Image.objects.filter(repository__name="shop/checkout")
@@ -127,13 +143,15 @@ def test_a_load_that_was_cut_off_is_continued(monkeypatch: pytest.MonkeyPatch) -
     assert load() == 20
     monkeypatch.setattr(loading, "reports", lambda today: reports(today)[:30])
     assert load() == 30
-    assert Delivery.objects.filter(is_demo=True, state=Delivery.State.DONE).count() == 30
-    assert Scan.objects.count() == 30
+    done = Delivery.objects.filter(is_demo=True, state=Delivery.State.DONE)
+    assert done.exclude(source__startswith=AGENT).count() == 30
+    assert Scan.objects.looks().count() == 30
 
 
 @pytest.mark.django_db
 def test_the_command_says_what_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "reports", lambda today: reports(today)[:3])
+    monkeypatch.setattr(loading, "load_runtime", lambda today: None)
     out = io.StringIO()
     for action in ("load", "load", "remove", "remove"):
         call_command("demo", action, stdout=out, skip_checks=True)
