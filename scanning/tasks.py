@@ -8,7 +8,7 @@ from django.conf import settings
 from governance.approvals import watch_plan
 from governance.findings import enrichment, life, split, state, weigh
 from governance.findings.osv import rematch as osv_rematch
-from governance.policy.work import settle_verdicts
+from governance.policy.work import prune_grounds, settle_verdicts
 from governance.runtime.counts import settle_running
 from governance.runtime.owners import apply_rules
 from scanning import copies as copying
@@ -29,10 +29,11 @@ def work_off() -> None:
 
 @shared_task(ignore_result=True)
 def prune() -> None:
-    """Drop old bodies, and splits that no image shows."""
+    """Drop old bodies, splits that no image shows, and reasons that are no image's."""
     if take_slot("prune", 3600):
         deliveries.prune()
         split.prune_splits()
+        prune_grounds()
         posting.prune()
 
 

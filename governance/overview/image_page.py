@@ -89,7 +89,7 @@ class ImagePage(LineageTabs):
     def find(self, pk: int) -> Image:
         """Among what the viewer may see, with what the page needs of it."""
         visible = with_base(Image.objects.present().visible_to(self.viewer))
-        related = ("finding_set", "package_set", "split", "config", "judged", "repository__registry")
+        related = ("finding_set", "package_set", "split", "config", "judged__grounds", "repository__registry")
         rows = checks.with_secrets(visible.select_related(*related, "repository__owner").defer("package_set__places"))
         rows = rows if self.tab in COMPARED else rows.defer("split__own")
         image = rows.filter(pk=pk).first() or rows.filter(merged__pk=pk).first()

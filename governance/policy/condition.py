@@ -82,14 +82,14 @@ def check_condition(text: str) -> None:
     bound = set(re.findall(MACRO.pattern + r"\s*([A-Za-z_]\w*)\s*,", text))
     if unknown := sorted(set(program.variables()) - VARIABLES - bound):
         raise BadCondition(f"{unknown[0]} is none of {', '.join(sorted(VARIABLES))}")
-    started = time.perf_counter()
+    started = time.thread_time()
     try:
         found = program.execute(SAMPLE)
     except FAILURES as error:
         raise BadCondition(f"it fails on the sample document: {_short(error)}") from error
     if not isinstance(found, bool):
         raise BadCondition(f"it gives {type(found).__name__}, not true or false")
-    if time.perf_counter() - started > SECONDS:
+    if time.thread_time() - started > SECONDS:
         raise BadCondition(f"it takes longer than {SECONDS * 1000:.0f} ms on an image with {MOST_LISTED} findings")
 
 

@@ -195,9 +195,14 @@ class Gatherer:
         members_of = {number: tuple(members) for number, members in sets.items()}
         own_of = {number: frozenset(own) for number, own in splits.items()}
         return {
-            row.id: Seen(members_of[row.finding_set], own_of.get(row.split or 0), self.lines)
+            row.id: Seen(
+                members_of[row.finding_set],
+                own_of.get(row.split or 0),
+                self.lines,
+                (row.finding_set, row.split or 0),
+            )
             for row in rows
-            if row.finding_set in members_of
+            if row.finding_set is not None and row.finding_set in members_of
         }
 
     def _packages(self, rows: Sequence[Row]) -> dict[int, frozenset[tuple[str, str, str]]]:
@@ -225,13 +230,7 @@ class Gatherer:
 
 def key_of(facts: Facts) -> bytes:
     """16 bytes that tell apart what was known; what the ids of findings stand for is no part of it."""
-    plain = replace(facts, findings=None)
-    seen = facts.findings
-    known = (plain, seen and seen.ids, seen and seen.own and sorted(seen.own))
-    text = repr([sorted(one) if isinstance(one, frozenset) else one for one in _parts(known)])
+    known = [getattr(facts, name) for name in Facts.__slots__ if name != "findings"]
+    known.append(facts.findings and facts.findings.key)
+    text = repr([sorted(one) if isinstance(one, frozenset) else one for one in known])
     return hashlib.blake2b(text.encode(errors="backslashreplace"), digest_size=16).digest()
-
-
-def _parts(known: tuple[Any, ...]) -> list[Any]:
-    plain, *rest = known
-    return [*(getattr(plain, name) for name in Facts.__slots__), *rest]

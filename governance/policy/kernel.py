@@ -126,7 +126,7 @@ def conclude(facts: Facts, applying: Sequence[Version], said: Iterable[Finding],
     enforcing = [one for one in applying if one.document.enforce.at(stage) != "off"]
     if not enforcing:
         return Ruling(Outcome.UNKNOWN, (Reason("", 0, "no policy", "none", "unknown", NOBODY),))
-    found = [reason for one in said if (reason := reason_of(facts, one, stage))]
+    found = [reason for one in said if one.said.broken is not False and (reason := reason_of(facts, one, stage))]
     reasons = sorted(found, key=lambda one: -STRICTNESS[one.outcome])
     worst = reasons[0] if reasons and STRICTNESS[reasons[0].outcome] else None
     # Of several findings rules each counts what is exempted of its own; they may be the same findings.

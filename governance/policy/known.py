@@ -49,11 +49,15 @@ class Exempted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What scans found: ids into `lines`, and which of them the image brought itself (None: no base to compare)."""
+    """What scans found: ids into `lines`, and which of them the image brought itself (None: no base to compare).
+
+    `key` is the same only where both are the same, so that what is said of it is said once; None shares nothing.
+    """
 
     ids: tuple[int, ...] = ()
     own: frozenset[int] | None = None
     lines: Mapping[int, Line] = field(default_factory=dict, hash=False, compare=False, repr=False)
+    key: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

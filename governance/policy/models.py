@@ -78,19 +78,27 @@ class Round(models.Model):
         indexes = [models.Index(fields=["id"], name="open_round", condition=models.Q(finished_at=None))]
 
 
-class Verdict(models.Model):
-    """The current verdicts on an image, one for each place, in one row: their reasons are mostly the same.
+class Grounds(models.Model):
+    """Why verdicts are what they are, stored once for all images of which the same is said, by the hash of it.
 
-    `reasons` are those of all places, each with its outcome by place (`verdicts.as_rows`).
+    `reasons` are those of all places, each with its outcome by place (`verdicts.as_rows`); `policies` by place the one
+    that decided.
     """
+
+    hash = models.BinaryField(max_length=16, unique=True)
+    reasons = models.JSONField(default=list)
+    policies = models.JSONField(default=dict)
+
+
+class Verdict(models.Model):
+    """The current verdicts on an image, one for each place, in one row: their reasons are mostly the same."""
 
     image = models.OneToOneField(Image, models.CASCADE, primary_key=True, related_name="judged")
     ci = models.CharField(max_length=7, choices=OUTCOMES)
     registry = models.CharField(max_length=7, choices=OUTCOMES)
     runtime = models.CharField(max_length=7, choices=OUTCOMES)
-    reasons = models.JSONField(default=list)
-    # By place, the policy that decided, and how many findings are exempted.
-    policies = models.JSONField(default=dict)
+    grounds = models.ForeignKey(Grounds, models.PROTECT, related_name="+")
+    # How many findings are exempted.
     exempted = models.IntegerField(default=0)
     # Of what was known.
     facts = models.BinaryField(max_length=16)

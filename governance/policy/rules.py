@@ -30,7 +30,7 @@ from governance.policy.document import (
 )
 from governance.policy.known import Facts, Line, Seen
 
-EXAMPLES = 5
+EXAMPLES, MOST_SAID = 5, 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,8 @@ class Prepared:
     def __init__(self, rule: AnyRule, day: date) -> None:
         self.rule, self.day = rule, day
         self.counted: Counted | None = None
+        # What was said of findings that many images share.
+        self.said: dict[tuple[object, ...], Said] = {}
         self.wanted: list[tuple[str, str, re.Pattern[str]]] = []
         if isinstance(rule, Findings):
             self.counted = Counted(lambda line: counts(rule, line, day))
@@ -82,6 +84,16 @@ class Prepared:
 
     def say(self, facts: Facts) -> Said:
         """What it says of the image."""
+        if self.counted is None or facts.findings is None or facts.findings.key is None:
+            return self._say(facts)
+        key = (facts.findings.key, facts.exempted)
+        if key not in self.said:
+            if len(self.said) > MOST_SAID:
+                self.said.clear()
+            self.said[key] = self._say(facts)
+        return self.said[key]
+
+    def _say(self, facts: Facts) -> Said:
         said: Said = SAY[type(self.rule)](self, facts)
         return said
 
@@ -149,6 +161,7 @@ def _too_many(told: Told, most: int, what: str, advice: str) -> Said:
     number = len(told.lines)
     if number <= most:
         return Said(broken=False, exempted=told.exempted)
+    what = what.replace("findings", "finding", 1) if number == 1 else what
     shown = told.lines[:EXAMPLES]
     names = [f"{line.name} in {line.package} {line.version}".strip() for _, line in shown]
     fixes = sorted({f"{line.package} {line.fixed_version}" for _, line in shown if line.fixed_version})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.utils import timezone
 from governance.images.models import Image
 from governance.policy.document import STAGES
 from governance.policy.gather import Gatherer
-from governance.policy.kernel import STRICTNESS, Judge, Outcome, Ruling, Version
+from governance.policy.kernel import STRICTNESS, Judge, Outcome, Reason, Ruling, Version
 from governance.policy.models import Policy
 
 UNKNOWN_IMAGE = "Portwarden knows no image by this name: send a scan report of it first, or name it by its digest."
@@ -34,9 +34,10 @@ class Judged:
 
 # A stored verdict holds for the newest round, if that is today's, and as long as nothing waits to be judged.
 STORED = """
-SELECT verdict.ci, verdict.registry, verdict.runtime, verdict.reasons::json, verdict.policies::json,
+SELECT verdict.ci, verdict.registry, verdict.runtime, grounds.reasons::json, grounds.policies::json,
        verdict.exempted, verdict.evaluated_at
-FROM policy_verdict verdict JOIN (SELECT id, day FROM policy_round ORDER BY id DESC LIMIT 1) newest
+FROM policy_verdict verdict JOIN policy_grounds grounds ON grounds.id = verdict.grounds_id
+JOIN (SELECT id, day FROM policy_round ORDER BY id DESC LIMIT 1) newest
     ON newest.id = verdict.round AND newest.day = %(day)s
 WHERE verdict.image_id = %(image)s
   AND NOT EXISTS (SELECT FROM images_verdictwork WHERE image IN (%(image)s, 0))
@@ -102,12 +103,18 @@ def judge_images(images: Collection[int], policies: list[Version], day: date) ->
 
 
 def _judged(image: int, stage: str, ruling: Ruling, now: datetime) -> Judged:
-    reasons = [_plain(asdict(reason)) for reason in ruling.reasons]
+    reasons = [_plain(reason) for reason in ruling.reasons]
     return Judged(image, stage, str(ruling.outcome), reasons, ruling.policy, now, ruling.exempted)
 
 
-def _plain(reason: dict[str, Any]) -> dict[str, Any]:
-    return {**reason, "findings": list(reason["findings"])}
+def _plain(reason: Reason) -> dict[str, Any]:
+    return {
+        **{name: getattr(reason, name) for name in PLAIN},
+        "findings": list(reason.findings),
+    }
+
+
+PLAIN = tuple(name for name in Reason.__slots__ if name != "findings")
 
 
 def as_rows(rulings: Mapping[str, Ruling]) -> list[dict[str, Any]]:
@@ -115,7 +122,7 @@ def as_rows(rulings: Mapping[str, Ruling]) -> list[dict[str, Any]]:
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for stage in STAGES:
         for reason in rulings[stage].reasons:
-            plain = _plain(asdict(reason))
+            plain = _plain(reason)
             outcome = plain.pop("outcome")
             key = (reason.policy, reason.rule, reason.kind, reason.text)
             rows.setdefault(key, {**plain, "at": {}})["at"][stage] = outcome
@@ -144,14 +151,15 @@ class Shown:
 
 
 def shown_of(image: Image) -> list[Shown]:
-    """The kept verdicts on an image that came with its row (`judged`); empty where it was not judged yet.
+    """The kept verdicts on an image that came with its row (`judged__grounds`); empty where it was not judged yet.
 
     Pages show what was judged last and judge nothing themselves; gates answer as of now.
     """
     kept = getattr(image, "judged", None)
     if kept is None:
         return []
+    grounds = kept.grounds
     return [
-        Shown(stage, getattr(kept, stage), kept.policies.get(stage, ""), reasons_at(kept.reasons, stage))
+        Shown(stage, getattr(kept, stage), grounds.policies.get(stage, ""), reasons_at(grounds.reasons, stage))
         for stage in STAGES
     ]

@@ -7,13 +7,14 @@ dies in between, the slice is judged again. So the state is always what judging 
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from django.db import connection, transaction
 from django.utils import timezone
-from psycopg.types.json import Jsonb
 
 from governance.images.locks import lock_images
 from governance.images.models import VerdictWork
@@ -35,18 +36,29 @@ DELETE FROM images_verdictwork WHERE id IN
 RETURNING image
 """
 NEXT = "SELECT id FROM images_image WHERE merged_into_id IS NULL AND id > %s ORDER BY id LIMIT %s"
+KNOWN = "SELECT hash FROM policy_grounds WHERE hash = ANY(%b)"
+GROUNDS = """
+INSERT INTO policy_grounds (hash, reasons, policies)
+SELECT * FROM unnest(%(hashes)b::bytea[], %(reasons)b::text[]::jsonb[], %(policies)b::text[]::jsonb[])
+ON CONFLICT (hash) DO NOTHING
+"""
 STORE = """
 WITH given AS (
-    SELECT * FROM unnest(%(images)s::bigint[], %(ci)s::text[], %(registry)s::text[], %(runtime)s::text[],
-        %(reasons)s::jsonb[], %(policies)s::jsonb[], %(exempted)s::int[], %(facts)s::bytea[])
-        AS given(image, ci, registry, runtime, reasons, policies, exempted, facts)
+    SELECT * FROM unnest(%(images)b::bigint[], %(ci)b::text[], %(registry)b::text[], %(runtime)b::text[],
+        %(grounds)b::bytea[], %(exempted)b::int[], %(facts)b::bytea[])
+        AS given(image, ci, registry, runtime, grounds, exempted, facts)
 )
-INSERT INTO policy_verdict
-    (image_id, ci, registry, runtime, reasons, policies, exempted, facts, round, evaluated_at)
-SELECT given.*, %(round)s, now() FROM given JOIN images_image image ON image.id = given.image ORDER BY image.id
+INSERT INTO policy_verdict (image_id, ci, registry, runtime, grounds_id, exempted, facts, round, evaluated_at)
+SELECT image.id, given.ci, given.registry, given.runtime, grounds.id, given.exempted, given.facts, %(round)s, now()
+FROM given JOIN images_image image ON image.id = given.image JOIN policy_grounds grounds ON grounds.hash = given.grounds
+ORDER BY image.id
 ON CONFLICT (image_id) DO UPDATE SET ci = excluded.ci, registry = excluded.registry, runtime = excluded.runtime,
-    reasons = excluded.reasons, policies = excluded.policies, exempted = excluded.exempted, facts = excluded.facts,
-    round = excluded.round, evaluated_at = excluded.evaluated_at
+    grounds_id = excluded.grounds_id, exempted = excluded.exempted, facts = excluded.facts, round = excluded.round,
+    evaluated_at = excluded.evaluated_at
+"""
+UNUSED = """
+DELETE FROM policy_grounds grounds
+WHERE NOT EXISTS (SELECT FROM policy_verdict WHERE grounds_id = grounds.id)
 """
 # The first verdict of all is no news for the timeline.
 SHOW = """
@@ -72,7 +84,7 @@ WITH gone AS (SELECT id, merged_into_id FROM images_image WHERE id = ANY(%(image
 moved AS (UPDATE policy_gatedecision decision SET image_id = gone.merged_into_id FROM gone
           WHERE decision.image_id = gone.id),
 deleted AS (DELETE FROM policy_verdict WHERE image_id IN (SELECT id FROM gone))
-SELECT id FROM images_image WHERE id = ANY(%(images)s) AND merged_into_id IS NULL
+SELECT id, verdict FROM images_image WHERE id = ANY(%(images)s) AND merged_into_id IS NULL
 """
 
 
@@ -163,38 +175,74 @@ class _Turn:
     def _write(self, images: Sequence[int]) -> None:
         with connection.cursor() as cursor:
             cursor.execute(MERGED, {"images": list(images)})
-            present = [pk for (pk,) in cursor.fetchall()]
+            present = dict(cursor.fetchall())
         if self.gatherer is None or self.judge is None:
             policies = in_force()
             self.gatherer, self.judge = Gatherer(policies, self.day), Judge(policies, self.day)
         judge = self.judge
         facts = self.gatherer.of(present)
-        write([(one.image, judge.everywhere(one), key_of(one)) for one in facts], self.round.pk if self.round else 0)
+        judged = [(one.image, judge.everywhere(one), key_of(one)) for one in facts]
+        write(judged, self.round.pk if self.round else 0)
+        show({image: rulings for image, rulings, _ in judged if present[image] != worst_of(rulings)})
         numbers = [exempted_lines(one) for one in facts]
         with connection.cursor() as cursor:
             cursor.execute(EXEMPTED, {"images": [one.image for one in facts], "numbers": numbers})
 
 
 def write(judged: Sequence[tuple[int, dict[str, Ruling], bytes]], number: int) -> None:
-    """Keep verdicts and what lists show of them, in the order of ids."""
+    """Keep verdicts, in the order of ids."""
     if not judged:
         return
     images = [image for image, _, _ in judged]
     values: dict[str, Any] = {
         "images": images,
         **{stage: [str(rulings[stage].outcome) for _, rulings, _ in judged] for stage in STAGES},
-        "reasons": [Jsonb(as_rows(rulings)) for _, rulings, _ in judged],
-        "policies": [Jsonb({stage: rulings[stage].policy for stage in STAGES}) for _, rulings, _ in judged],
+        "grounds": keep_grounds([rulings for _, rulings, _ in judged]),
         "exempted": [max(ruling.exempted for ruling in rulings.values()) for _, rulings, _ in judged],
         "facts": [key for _, _, key in judged],
         "round": number,
     }
-    worst = [str(worst_of(rulings)) for _, rulings, _ in judged]
-    texts = [_first_reason(rulings) for _, rulings, _ in judged]
     lock_images(images)
     with connection.cursor() as cursor:
         cursor.execute(STORE, values)
-        cursor.execute(SHOW, {"images": images, "worst": worst, "texts": texts})
+
+
+def show(changed: Mapping[int, dict[str, Ruling]]) -> None:
+    """What lists show of these images, which are locked, and the timeline says of them."""
+    values: dict[str, Any] = {
+        "images": list(changed),
+        "worst": [str(worst_of(rulings)) for rulings in changed.values()],
+        "texts": [_first_reason(rulings) for rulings in changed.values()],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(SHOW, values)
+
+
+def keep_grounds(judged: Sequence[dict[str, Ruling]]) -> list[bytes]:
+    """Store what is said of images, each saying once; returns the hash of each."""
+    hashes: list[bytes] = []
+    grounds: dict[bytes, tuple[bytes, bytes]] = {}
+    for rulings in judged:
+        said = msgspec.json.encode(as_rows(rulings)), msgspec.json.encode({s: rulings[s].policy for s in STAGES})
+        hashes.append(hashlib.blake2b(b"".join(said), digest_size=16).digest())
+        grounds[hashes[-1]] = said
+    with connection.cursor() as cursor:
+        cursor.execute(KNOWN, [list(grounds)])
+        new = sorted(grounds.keys() - {bytes(known) for (known,) in cursor.fetchall()})
+        if new:
+            reasons, policies = ([grounds[one][part].decode() for one in new] for part in (0, 1))
+            cursor.execute(GROUNDS, {"hashes": new, "reasons": reasons, "policies": policies})
+    return hashes
+
+
+@transaction.atomic
+def prune_grounds() -> int:
+    """Delete what is said of no image any more; returns how much. Not while somebody judges: they may just need it."""
+    if not _alone():
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(UNUSED)
+        return int(cursor.rowcount)
 
 
 def _first_reason(rulings: dict[str, Ruling]) -> str:

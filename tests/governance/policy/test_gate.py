@@ -26,7 +26,7 @@ def test_it_answers_by_reference_and_by_every_digest(team: Team, machine: Machin
     for name in (NAME, digest_of(NAME), digest_of("manifest"), f"other.example/x@{digest_of('manifest')}"):
         said = machine.get(URL, {"image": name, "stage": "ci"}).json()
         assert (said["verdict"], said["policy"], said["image"]) == ("fail", "test", image.pk)
-        assert said["reasons"][0]["text"].startswith("1 high or worse findings (0 allowed): CVE-2099-0001 in openssl")
+        assert said["reasons"][0]["text"].startswith("1 high or worse finding (0 allowed): CVE-2099-0001 in openssl")
 
 
 def test_what_nobody_knows_is_unknown_and_says_what_to_do(machine: Machine) -> None:
