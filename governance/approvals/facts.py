@@ -60,6 +60,8 @@ def unlisted() -> Verdict:
 
 def history_of(names: Collection[str]) -> list[Known]:
     """All digests of these repositories with their tags, the newest first, at most 20,000."""
+    if not names:
+        return []
     parts = [name.partition("/") for name in names]
     with connection.cursor() as cursor:
         cursor.execute(HISTORY, [[host for host, _, _ in parts], [path for _, _, path in parts], MOST_ROWS])
@@ -251,6 +253,8 @@ def places_of(
     """{image: [(repository that the list names, digest)]}; what lies where a copy is kept counts as lying there."""
     found: dict[int, list[tuple[str, str]]] = defaultdict(list)
     names = copies.widened({one.name for one in approvals})
+    if not (images and names):
+        return found
     with connection.cursor() as cursor:
         cursor.execute(PLACES, [sorted(images), sorted(names)])
         for image, name, digest in cursor.fetchall():

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
-from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.urls import reverse
 
@@ -18,11 +17,12 @@ from governance.findings.models import FindingSet, Scan
 from governance.findings.risk import MOST, points
 from governance.findings.traits import WORDS
 from governance.findings.weigh import facts_of
-from governance.images.models import Image, Tag
+from governance.images.models import Image
 from governance.overview import checks, contents
 from governance.overview.contents import LEVELS, SIZE, Wanted
 from governance.overview.lineage import sees, with_base
 from governance.overview.lineage_tabs import LineageTabs
+from governance.overview.names import names_of
 from governance.overview.said import current_scans, testimonies
 from governance.overview.standing import standing_of
 from governance.overview.timeline import timeline_of
@@ -272,14 +272,11 @@ def tabs_of(image: Image) -> list[tuple[str, str]]:
 
 def identity(image: Image) -> dict[str, Any]:
     """All names of the image, and whose it is."""
-    rows = Tag.objects.filter(image=image).select_related("repository__registry")
-    tags = list(rows.order_by(F("until").desc(nulls_first=True), "-last_seen", "-pk")[:30])
-    named = {tag.repository_id for tag in tags}
-    places = image.placements.exclude(repository__in=named).select_related("repository__registry", "repository__owner")
+    names = names_of(image)
     return {
         "traits": [(trait, WORDS.get(trait, trait)) for trait in image.traits],
-        "manifests": list(image.manifests.order_by("kind", "first_seen", "pk")[:50]),
-        "tags": tags,
-        "places": list(places.order_by("pk")[:30]),
+        "manifests": names.manifests,
+        "tags": names.tags,
+        "places": names.places,
         "teams": vars(image)["teams"],
     }

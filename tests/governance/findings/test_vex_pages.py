@@ -195,5 +195,5 @@ def test_the_list_asks_few_questions(as_mate: Client, image: Image, django_asser
     with django_assert_max_num_queries(8):
         page(as_mate, "/vex/")
     for narrowed in ("", "?scanner=trivy", "?scanner=trivy&suppressed=vex&origin=own&dispute=alone"):
-        with django_assert_max_num_queries(16):
+        with django_assert_max_num_queries(14):
             page(as_mate, f"/images/{image.pk}/{narrowed}")
