@@ -16,6 +16,7 @@ from governance.framework import MIDDLEWARE as MIDDLEWARE
 from governance.framework import REST_FRAMEWORK as REST_FRAMEWORK
 from governance.framework import SECURE_CSP as SECURE_CSP
 from governance.framework import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
+from governance.single_sign_on import OidcSettings, env_groups, provider_id
 from governance.web.addresses import Allowed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -101,6 +102,30 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 # Hours a session lives without being used.
 SESSION_COOKIE_AGE = env_int("SESSION_HOURS", 8, 1) * 3600
 SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"
+
+# Sign-in by OpenID Connect: the provider's issuer (https://id.example/realms/main), and what it knows this instance as.
+# Its redirect address is BASE_URL/login/oidc/… as the page of sign-in names it. Without an issuer none of it is loaded.
+OIDC_ISSUER = os.environ.get("OIDC_ISSUER", "").rstrip("/")
+OIDC_PROVIDER = provider_id(OIDC_ISSUER)
+OIDC_CLIENT_ID = os.environ.get("OIDC_CLIENT_ID", "")
+OIDC_CLIENT_SECRET = env_secret("OIDC_CLIENT_SECRET")
+# What the button on the page of sign-in says.
+OIDC_NAME = os.environ.get("OIDC_NAME", "single sign-on")
+# Groups that put people into teams: `group=team:role`, `group=@admin`, `group=@auditor`, by commas; and the claim that
+# names somebody's groups.
+OIDC_GROUPS = env_groups("OIDC_GROUPS")
+OIDC_GROUPS_CLAIM = os.environ.get("OIDC_GROUPS_CLAIM", "groups")
+# Origins beside the issuer's that a browser is led through on its way to sign in, by commas.
+OIDC_ORIGINS = env_list("OIDC_ORIGINS", "")
+if OIDC_ISSUER:
+    if not OIDC_CLIENT_ID or not OIDC_ISSUER.startswith(("https://", "http://")):
+        raise ImproperlyConfigured("OIDC_ISSUER must be an http(s) address, and OIDC_CLIENT_ID must be set")
+    oidc = OidcSettings(OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, OIDC_NAME, OIDC_ORIGINS)
+    INSTALLED_APPS = [*INSTALLED_APPS, *oidc.apps]
+    MIDDLEWARE = [*MIDDLEWARE, oidc.middleware]
+    AUTHENTICATION_BACKENDS = oidc.backends
+    SECURE_CSP = {**SECURE_CSP, "form-action": oidc.form_action}
+    globals().update(oidc.allauth)
 
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0

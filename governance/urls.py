@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
 from governance.web.views import theme
@@ -9,6 +10,7 @@ from governance.web.views import theme
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("governance.api")),
     path("", include("scanning.endpoints")),
+    *([path("", include("governance.accounts.oidc_urls"))] if settings.OIDC_ISSUER else []),
     path("", include("governance.accounts.urls")),
     path("", include("governance.overview.urls")),
     path("images/", include("governance.overview.image_urls")),

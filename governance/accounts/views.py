@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.views import LoginView
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.forms.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.views import View
 from django.views.decorators.http import require_POST
 
@@ -42,8 +44,11 @@ class SignIn(LoginView):
         return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """`wait` is there on every answer."""
-        return super().get_context_data(**{"wait": 0, **kwargs})
+        """`wait` is there on every answer; `provider` is the name of another way to sign in, where there is one."""
+        there = bool(settings.OIDC_ISSUER)
+        begin = reverse("openid_connect_login", args=[settings.OIDC_PROVIDER]) if there else ""
+        more = {"wait": 0, "provider": settings.OIDC_NAME if there else "", "begin": begin}
+        return super().get_context_data(**{**more, **kwargs})
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Signed in: earlier failures no longer count."""
