@@ -247,7 +247,7 @@ ROWS: dict[str, list[Row]] = {
     ],
     "approved:retention": [Row(page())],
     "approved:pin_new": [
-        Row(page(viewer=403, stranger=403, auditor=403, admin=302), "post", data={"digest": "0" * 64, "reason": "x"}),
+        Row(page(viewer=403, stranger=403, auditor=403, admin=302), "post", data={"digest": "ab" * 32, "reason": "x"}),
     ],
     "approved:pin_remove": [Row(page(viewer=404, stranger=404, auditor=403, admin=302), "post", "pin")],
     "approved:rule_new": [
@@ -517,7 +517,7 @@ ROWS: dict[str, list[Row]] = {
         Row(
             api((), viewer=403, stranger=403, auditor=403, admin=201) | {"admin token": 201},
             "post",
-            data={"digest": "0" * 64, "reason": "x"},
+            data={"digest": "ab" * 32, "reason": "x"},
         ),
     ],
     "api:retention-pin-detail": [Row(CHANGES_REGISTRY | {"admin": 204, "admin token": 204}, "delete", "pin")],
@@ -664,7 +664,7 @@ def of_upstream(named: str, team: Team) -> int:
 def of_retention(named: str) -> int:
     """What retention knows: a pin, a rule, a run that was asked for by it."""
     if named == "pin":
-        return pin(None, "0" * 64, "kept").pk
+        return pin(None, "ab" * 32, "kept").pk
     rule = save_rule(None, None, {"name": "some", "repositories": "*"})
     return rule.pk if named == "rule" else ask_run(None).pk
 

@@ -94,6 +94,9 @@ def _fits(name: str, patterns: Iterable[str]) -> bool:
 @transaction.atomic
 def plan_run(run: RetentionRun) -> RetentionRun:
     """List what would go and what is held; a run that was listed already is left as it is."""
+    with connection.cursor() as cursor:
+        # Of a large fleet one look at all placements takes longer than a page may.
+        cursor.execute("SET LOCAL statement_timeout = '300s'")
     run = RetentionRun.objects.select_for_update().get(pk=run.pk)
     if run.state != RetentionRun.State.PLANNING:
         return run
