@@ -81,6 +81,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ApprovalState": "governance.approvals.models.ApprovedBase.State",
         "ApprovalVerdict": ["allow", "warn", "deny", "unknown"],
+        "ChangeEnum": "governance.runtime.models.BenchmarkResult.Change",
         "CheckResult": "governance.runtime.models.BenchmarkResult.Result",
         "ExemptionKind": "governance.policy.models_exemption.Exemption.Kind",
         "ExemptionScope": "governance.policy.models_exemption.Exemption.Scope",

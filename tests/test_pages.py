@@ -180,6 +180,9 @@ ROWS: dict[str, list[Row]] = {
     "workloads:agent_retire": [Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "runtime agent")],
     "runtime:posture_list": [Row(page())],
     "runtime:posture_detail": [Row(OWN_PAGE, named="run")],
+    "runtime:run_difference": [Row(OWN_PAGE, named="run")],
+    "runtime:subject_list": [Row(page())],
+    "runtime:check_detail": [Row(page())],
     "digests:digest_list": [Row(page())],
     "digests:digest_detail": [Row(OWN_PAGE, named="briefing")],
     "digests:digest_mail": [Row(OWN_PAGE, named="briefing")],
@@ -368,6 +371,19 @@ ROWS: dict[str, list[Row]] = {
     "api:benchmark-list": [Row(api(READERS))],
     "api:benchmark-detail": [Row(OWN_API, named="run")],
     "api:benchmark-results": [Row(OWN_API, named="run")],
+    # The first run of its benchmark, and nothing said to compare it with.
+    "api:benchmark-difference": [
+        Row(
+            api((), viewer=400, stranger=404, admin=400, auditor=400)
+            | dict.fromkeys(READERS, 400)
+            | {"other read": 404},
+            named="run",
+        )
+    ],
+    "api:benchmark-checks": [
+        Row(api((), viewer=400, stranger=400, admin=400, auditor=400) | dict.fromkeys(READERS, 400)),
+    ],
+    "api:benchmark-subjects": [Row(api(READERS))],
     "api:webhook-list": [
         Row(api(ADMINS)),
         Row(

@@ -105,3 +105,31 @@ class ResultFilterSet(FilterSet):
     def by_severity(self, rows: QuerySet[BenchmarkResult], _: str, value: str) -> QuerySet[BenchmarkResult]:
         """As normalised; unknown and negligible are shown as one."""
         return rows.filter(severity__lte=1) if value == "0" else rows.filter(severity=int(value))
+
+
+class SubjectFilterSet(FilterSet):
+    """What the list of subjects can be narrowed by: it shows what the newest runs come to."""
+
+    q = filters.CharFilter(method="by_text", label="Search", max_length=200)
+    kind = filters.ChoiceFilter(
+        field_name="subject_kind",
+        choices=BenchmarkRun.Kind.choices,
+        label="Kind",
+        empty_label="Any kind",
+        widget=select(),
+    )
+    tool = filters.CharFilter(label="Tool", max_length=40)
+    team = filters.CharFilter(method="by_team", label="Team", max_length=100)
+    demo = filters.BooleanFilter(field_name="is_demo", label="Demo data", widget=YesNo())
+
+    class Meta:
+        model = BenchmarkRun
+        fields: list[str] = []
+
+    def by_text(self, rows: QuerySet[BenchmarkRun], _: str, value: str) -> QuerySet[BenchmarkRun]:
+        """A part of the subject's name."""
+        return rows.filter(subject__icontains=value.strip().replace("\x00", ""))
+
+    def by_team(self, rows: QuerySet[BenchmarkRun], _: str, value: str) -> QuerySet[BenchmarkRun]:
+        """Sent by the team."""
+        return rows.filter(team__in=team_ids(self.request, value))

@@ -52,3 +52,9 @@ def history_of(run: BenchmarkRun, most: int = 20) -> list[BenchmarkRun]:
 def newest_of(run: BenchmarkRun) -> Any:
     """The run that is current in place of this one."""
     return BenchmarkRun.objects.current().filter(key=run.key).first()
+
+
+def checks_of(runs: QuerySet[BenchmarkRun], tool: str, check: str) -> QuerySet[BenchmarkResult]:
+    """The results of this check in those of the runs that are the newest of their kind."""
+    newest = runs.filter(is_current=True, tool=tool).select_related(None).values("pk")
+    return BenchmarkResult.objects.filter(check_id=check, run__in=newest).select_related("run__team", "run__token")

@@ -127,6 +127,7 @@ class BenchmarkResult(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["run", "-rank", "id"], name="benchmark_result_worst"),
+            models.Index(fields=["check_id", "run"], name="benchmark_result_check"),
             models.Index(
                 fields=["run", "change", "-rank"], name="benchmark_result_change", condition=~models.Q(change="")
             ),

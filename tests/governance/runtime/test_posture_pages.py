@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import msgspec
 import pytest
 from django.test import Client
 
@@ -148,7 +149,7 @@ def test_results_are_narrowed_on_the_page_and_over_http(
     address = f"/posture/{two[1].pk}/?{query}"
     page = text_of(as_admin, address, **{"HX-Request": "true"})
     assert page.strip().startswith('<section id="table"')
-    assert set(re.findall(r'class="thing"><span class="mono">(\w+)<', page)) == found
+    assert set(re.findall(r'class="thing"><a class="mono" href="[^"]*">(\w+)<', page)) == found
     answer = as_admin.get(f"/api/v1/benchmarks/{two[1].pk}/results/?{query}").json()
     assert {row["check_id"] for row in answer["results"]} == found
 
@@ -160,7 +161,7 @@ def test_results_are_paged_worst_first(as_admin: Client, monkeypatch: Any) -> No
     address = f"/posture/{run.pk}/"
     while address:
         page = text_of(as_admin, address, **{"HX-Request": "true"})
-        seen += re.findall(r'class="thing"><span class="mono">(\w+)<', page)
+        seen += re.findall(r'class="thing"><a class="mono" href="[^"]*">(\w+)<', page)
         further = re.search(r'rel="next" href="([^"]+)"', page)
         address = f"/posture/{run.pk}/" + further[1].replace("&amp;", "&") if further else ""
     assert seen == ["d", "e", "c", "b", "a"]
@@ -229,3 +230,126 @@ def test_the_pages_ask_few_questions(as_admin: Client, two: Any, django_assert_n
     # Session, person, the run, results; what is silent, history; scope picker and open deliveries of the frame.
     with django_assert_num_queries(8):
         as_admin.get(f"/posture/{two[1].pk}/")
+
+
+@pytest.fixture
+def fleet(team: Team, two: Any) -> tuple[BenchmarkRun, ...]:
+    """Beside web-1 with its two runs a second benchmark there, a better host, and a cluster of nobody."""
+    other = make_bench_report(*make_checks(k1="pass", k2="pass"), title="CIS Kubernetes")
+    made = [make_run(other, team)]
+    made.append(
+        make_run(make_bench_report(*make_checks(c1="pass", c2="pass", c3="fail", c9="warn"), name="web-2"), team)
+    )
+    made.append(make_run(make_bench_report(*make_checks(x="info"), name="", subject="cluster")))
+    return (*two, *made)
+
+
+def test_hosts_and_clusters_are_listed_worst_first_with_their_rate(as_admin: Client, fleet: Any) -> None:
+    page = text_of(as_admin, "/posture/subjects/")
+    assert re.findall(r'class="ref" href="[^"]*">([^<]+)<', page) == [
+        "web-1",
+        "web-2",
+        "unnamed cluster (command line)",
+    ]
+    assert re.findall(r'data-label="Rate" class="num">([^<]+)<', page) == ["60 %", "50 %"]
+    assert "/posture/?kind=host&amp;subject=web-1" in page
+    told = as_admin.get("/api/v1/benchmarks/subjects/").json()
+    worst = told["results"][0]
+    assert (told["more"], worst["name"], worst["team"], worst["benchmarks"]) == (False, "web-1", "shop", 2)
+    assert (worst["results"], worst["rate"], worst["newly_failing"]) == (
+        {"pass": 3, "fail": 2, "warn": 0, "info": 1},
+        0.6,
+        1,
+    )
+    assert [row["rate"] for row in told["results"]] == [0.6, 0.5, None]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("q=WEB-2", ["web-2"]),
+        ("kind=cluster", [""]),
+        ("tool=nothing", []),
+        ("team=shop", ["web-1", "web-2"]),
+        ("demo=true", []),
+    ],
+)
+def test_subjects_are_narrowed_on_the_page_and_over_http(
+    as_admin: Client, fleet: Any, query: str, names: list[str]
+) -> None:
+    found = as_admin.get(f"/api/v1/benchmarks/subjects/?{query}").json()["results"]
+    assert [row["subject"] for row in found] == names
+    page = text_of(as_admin, f"/posture/subjects/?{query}")
+    assert len(re.findall(r'class="ref" href', page)) == len(names)
+    assert names or "No host or cluster matches" in page
+
+
+def test_only_so_many_subjects_are_listed_and_the_page_says_so(as_admin: Client, fleet: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("governance.runtime.subjects.subjects_of.__defaults__", (1,))
+    assert "The worst 1 are shown" in text_of(as_admin, "/posture/subjects/")
+    assert as_admin.get("/api/v1/benchmarks/subjects/").json()["more"] is True
+
+
+def test_a_run_is_compared_with_the_one_before_it_or_with_another_host(as_admin: Client, fleet: Any) -> None:
+    first, second, _, elsewhere, _ = fleet
+    page = text_of(as_admin, f"/posture/{second.pk}/difference/")
+    assert "1 worse here" in page
+    assert "1 better here" in page
+    assert "1 only here" in page
+    assert "1 only there" in page
+    assert "1 the same" in page
+    told = as_admin.get(f"/api/v1/benchmarks/{second.pk}/difference/").json()
+    assert (told["here"], told["there"]) == (second.pk, first.pk)
+    said = {row["check_id"]: (row["here"], row["there"], row["change"]) for row in told["results"]}
+    assert said == {
+        "c1": ("fail", "pass", "worse"),
+        "c2": ("pass", "fail", "better"),
+        "c4": ("info", "", "only_here"),
+        "c5": ("", "warn", "only_there"),
+    }
+    query = f"with={elsewhere.pk}&change=worse"
+    assert "web-2" in text_of(as_admin, f"/posture/{second.pk}/difference/?{query}")
+    told = as_admin.get(f"/api/v1/benchmarks/{second.pk}/difference/?{query}").json()
+    assert ([row["check_id"] for row in told["results"]], told["counts"]["same"]) == (["c1"], 2)
+
+
+def test_a_difference_says_what_it_cannot_show(as_admin: Client, fleet: Any, stranger: User, monkeypatch: Any) -> None:
+    first, second, *_ = fleet
+    other = make_run(msgspec.structs.replace(make_bench_report(*make_checks(a="fail")), scanner="kube-bench"))
+    address = f"/api/v1/benchmarks/{second.pk}/difference/"
+    assert "no checks in common" in as_admin.get(f"{address}?with={other.pk}").json()["detail"]
+    assert as_admin.get(f"/posture/{second.pk}/difference/?with={other.pk}").status_code == 404
+    for query, status in (("with=x", 400), ("with=999999999", 404), ("change=nothing", 400), ("with=%00", 400)):
+        assert as_admin.get(f"{address}?{query}").status_code == status
+        assert as_admin.get(f"/posture/{second.pk}/difference/?{query}").status_code in (200, 404)
+    assert "Nothing chosen to compare it with" in text_of(as_admin, f"/posture/{first.pk}/difference/")
+    monkeypatch.setattr("governance.runtime.difference.difference.__defaults__", ((), 2))
+    told = as_admin.get(address).json()
+    assert (len(told["results"]), told["left_out"]) == (2, 2)
+    # A run of somebody else is none.
+    theirs = make_run(make_bench_report(*make_checks(c1="pass"), name="db"), Team.objects.get(name="payments"))
+    mine = Machine(make_token("read", second.team)[1])
+    assert mine.get(f"{address}?with={theirs.pk}").status_code == 404
+
+
+def test_a_check_is_shown_wherever_it_was_made(as_admin: Client, fleet: Any, team: Team) -> None:
+    page = text_of(as_admin, "/posture/checks/?tool=docker-bench&check=c1")
+    assert "Ensure c1" in page
+    assert re.findall(r'class="ref" href="[^"]*">([^<]+)<', page) == ["web-1", "web-2"]
+    assert "No result of this check" in text_of(as_admin, "/posture/checks/?tool=docker-bench&check=%00")
+    reader = Machine(make_token("read", team)[1])
+    told = reader.get("/api/v1/benchmarks/checks/?tool=docker-bench&check=c1&result=fail").json()["results"]
+    assert [(row["name"], row["result"], row["run"]) for row in told] == [("web-1", "fail", fleet[1].pk)]
+    assert "/posture/checks/?tool=docker-bench&amp;check=c1" in text_of(as_admin, f"/posture/{fleet[1].pk}/")
+
+
+def test_the_new_pages_ask_few_questions(as_admin: Client, fleet: Any, django_assert_num_queries: Any) -> None:
+    # Session, person, subjects; scope picker and open deliveries of the frame.
+    with django_assert_num_queries(5):
+        as_admin.get("/posture/subjects/")
+    # Session, person, the run, the other, what it may be compared with, the difference; and the frame's two.
+    with django_assert_num_queries(8):
+        as_admin.get(f"/posture/{fleet[1].pk}/difference/")
+    # Session, person, rows; and the frame's two.
+    with django_assert_num_queries(5):
+        as_admin.get("/posture/checks/?tool=docker-bench&check=c1")
