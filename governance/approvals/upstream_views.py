@@ -10,13 +10,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from governance.accounts.models import Team
 from governance.accounts.permissions import viewer_of
 from governance.accounts.scope import teams_of
 from governance.approvals.filters import AlarmFilterSet, WatchFilterSet
-from governance.approvals.keeping import ALARM_LOOKS, WATCH_LOOKS, watch_counts
+from governance.approvals.keeping import ALARM_LOOKS, WATCH_LOOKS, shown_copy, watch_counts
 from governance.approvals.models import KeptCopy, UpstreamAlarm, Watch
 from governance.approvals.watches import close_alarm, look_now, may_act
 from governance.web.keyset import Page
@@ -66,7 +67,7 @@ def shown_alarm(
         "row": row,
         "look": ALARM_LOOKS.get(row.kind, "unknown"),
         "teams": [teams[pk] for pk in row.teams if pk in teams],
-        "copy": copy,
+        "copy": shown_copy(copy, timezone.now()) if copy else None,
         "may_act": acts and row.ended_at is None,
     }
 

@@ -23,6 +23,7 @@ from governance.images.models import BaseEdge, Image
 from governance.runtime.models import BenchmarkRun
 from scanning.models import Delivery
 from tests.browser.registries import registries
+from tests.browser.upstream import upstream
 from tests.make import (
     deliver,
     digest_of,
@@ -136,6 +137,7 @@ class Fleet:
     source: Source
     request: int
     registries: list[str]
+    upstream: list[str]
 
     @property
     def addresses(self) -> list[str]:
@@ -155,6 +157,7 @@ class Fleet:
             f"/images/repositories/{self.image.repository_id}/",
             *("/sources/", f"/sources/{self.source.pk}/"),
             *self.registries,
+            *self.upstream,
             *(
                 "/approved/",
                 "/approved/?state=banned",
@@ -216,7 +219,9 @@ def fleet(ada: User) -> Fleet:
     asked = request_base(None, "registry.example/base/os", "*", team, HOSTILE, family=HOSTILE[:60], purpose=HOSTILE).pk
     sources = registries(team, image, HOSTILE)
     run = benchmarks(team, done.pk)
-    return Fleet(team, mate, image, deliver(b'{"unknown": 1}'), done, run, base, source, asked, sources)
+    return Fleet(
+        team, mate, image, deliver(b'{"unknown": 1}'), done, run, base, source, asked, sources, upstream(team, HOSTILE)
+    )
 
 
 def bases(image: Image, team: Team, layer: str) -> Image:

@@ -40,7 +40,7 @@ def registries(team: Team, image: Image, text: str) -> list[str]:
         ScanJob.objects.create(image=other, state=("waiting", "running", "done")[number], why="new", finished_at=now)
     own = f"/registries/{busy.pk}/"
     return [
-        *("/registries/", "/registries/?q=nothing-is-called-so", "/registries/new/", own, f"{own}edit/"),
+        *("/registries/", "/registries/?q=nothing-is-called-so", "/registries/new/", own, f"{own}edit/", f"{own}push/"),
         *(f"{own}?state=failing", f"/registries/{failing.pk}/", "/deliveries/scans/"),
         *("/sources/webhooks/", f"/sources/webhooks/{source.pk}/"),
     ]
