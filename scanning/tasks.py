@@ -8,6 +8,7 @@ from django.conf import settings
 from governance.approvals import watch_plan
 from governance.findings import enrichment, life, split, state, weigh
 from governance.findings.osv import rematch as osv_rematch
+from governance.overview.days import note_day
 from governance.policy.work import prune_grounds, settle_verdicts
 from governance.runtime.counts import settle_running
 from governance.runtime.owners import apply_rules
@@ -64,6 +65,7 @@ def follow_clock() -> None:
     if take_slot("follow clock", 900):
         life.follow_dates()
         state.follow_clock()
+        note_day()
 
 
 @shared_task(ignore_result=True)

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 from governance.findings.views import KEPT_SECONDS, scope_key
 from governance.images.models import Image
-from governance.overview.filters import STAGES, place_filter
+from governance.overview.filters import AGES, STAGES, age_filter, live, place_filter
 
 # Beyond this many images the totals may be a minute old: counting a million rows for every visit helps nobody.
 LARGE = 20_000
@@ -58,8 +58,18 @@ class Place:
 
 
 @dataclass(slots=True)
+class Age:
+    """How many images were built within a stretch of time; `width` is of 100 for the most."""
+
+    word: str
+    words: str
+    images: int
+    width: str
+
+
+@dataclass(slots=True)
 class Figures:
-    """What the start page shows of the images in scope."""
+    """What the start page shows of the images in scope that run or that a tag still names; `older` are the others."""
 
     images: int
     states: dict[str, int]
@@ -70,6 +80,11 @@ class Figures:
     demo: int
     fixable: int
     exploited: int
+    older: int
+    running: int
+    exploited_running: int
+    failing: int
+    ages: list[Age]
     worst: list[Image] = field(default_factory=list)
 
     @property
@@ -81,13 +96,13 @@ class Figures:
     def calm(self) -> bool:
         """Nothing about the images needs attention."""
         states = ("failed", "stale", "unknown", "unsupported")
-        troubles = [self.exploited, self.severities["critical"], self.end_of_life, self.unidentified]
+        troubles = [self.failing, self.exploited, self.severities["critical"], self.end_of_life, self.unidentified]
         return not any(troubles) and not any(self.states[state] for state in states)
 
 
 def figures(request: HttpRequest, images: QuerySet[Image]) -> Figures:
     """What the start page shows."""
-    worst = images.filter(rank__gt=0).order_by("-rank", "-id").select_related("repository")[:5]
+    worst = images.filter(live(), rank__gt=0).order_by("-rank", "-id").select_related("repository")[:5]
     return Figures(**totals_of(request, images), worst=list(worst))
 
 
@@ -104,21 +119,34 @@ def totals_of(request: HttpRequest, images: QuerySet[Image]) -> dict[str, Any]:
 
 def count(images: QuerySet[Image]) -> dict[str, Any]:
     """Every number in one pass over the rows."""
-    parts: dict[str, Any] = {"images": Count("pk")}
-    parts |= {f"state_{state}": Count("pk", filter=Q(state=state)) for state in Image.State.values}
+    parts = {"images": Q(), "running": Q(running__gt=0)}
+    parts["exploited_running"] = Q(running__gt=0, exploited__gt=0)
+    parts["failing"] = Q(verdict="fail")
+    parts |= {f"age_{word}": age_filter(word) for word, *_ in AGES}
+    parts |= {f"state_{state}": Q(state=state) for state in Image.State.values}
     for word in ("critical", "high"):
-        parts[f"severity_{word}"] = Count("pk", filter=Q(**{f"{word}__gt": 0}))
+        parts[f"severity_{word}"] = Q(**{f"{word}__gt": 0})
     for stage, _ in STAGES:
         for state in ("fresh", "stale", "failed", "never"):
             # Nobody scans again what no tag names any more.
-            parts[f"{stage}_{state}"] = Count("pk", filter=place_filter(stage, state) & Q(superseded=False))
-    parts["eol"] = Count("pk", filter=Q(end_of_life=True))
-    parts["unidentified"] = Count("pk", filter=Q(placeholder__isnull=False))
-    parts["demo"] = Count("pk", filter=Q(is_demo=True))
-    parts["exploited"] = Count("pk", filter=Q(exploited__gt=0))
-    parts["fixable"] = Count("pk", filter=Q(fixable__gt=0))
-    found = images.order_by().aggregate(**parts)
+            parts[f"{stage}_{state}"] = place_filter(stage, state) & Q(superseded=False)
+    parts["eol"] = Q(end_of_life=True)
+    parts["unidentified"] = Q(placeholder__isnull=False)
+    parts["demo"] = Q(is_demo=True)
+    parts["exploited"] = Q(exploited__gt=0)
+    parts["fixable"] = Q(fixable__gt=0)
+    # Not by the names alone: some are those of columns.
+    counts = {f"n_{name}": Count("pk", filter=live() & part) for name, part in parts.items()}
+    counted = images.order_by().aggregate(**counts, n_all=Count("pk"))
+    found = {name.removeprefix("n_"): number for name, number in counted.items()}
+    most = max(found[f"age_{word}"] for word, *_ in AGES) or 1
     return {
+        **{name: found[name] for name in ("running", "exploited_running", "failing")},
+        "older": found["all"] - found["images"],
+        "ages": [
+            Age(word, words, found[f"age_{word}"], f"{100 * found[f'age_{word}'] / most:.1f}")
+            for word, words, _, _ in AGES
+        ],
         "images": found["images"],
         "states": {state: found[f"state_{state}"] for state in Image.State.values},
         "severities": {word: found[f"severity_{word}"] for word in ("critical", "high")},

@@ -52,6 +52,28 @@ def place_filter(stage: str, state: str) -> Q:
     }[state]
 
 
+# (word, in words, from so many days ago, up to so many); the last is for those of which nobody knows.
+AGES: list[tuple[str, str, int | None, int | None]] = [
+    ("30", "Last 30 days", None, 30),
+    ("90", "30 to 90 days ago", 30, 90),
+    ("180", "90 to 180 days ago", 90, 180),
+    ("365", "180 to 365 days ago", 180, 365),
+    ("older", "More than a year ago", 365, None),
+    ("unknown", "Nobody knows when", None, None),
+]
+
+
+def age_filter(word: str) -> Q:
+    """Images that were built within one of `AGES`; each image is in exactly one of them."""
+    _, _, youngest, oldest = next(row for row in AGES if row[0] == word)
+    if word == "unknown":
+        return Q(built_at=None)
+    now, found = timezone.now(), Q(built_at__isnull=False)
+    if youngest is not None:
+        found &= Q(built_at__lte=now - timedelta(days=youngest))
+    return found & Q(built_at__gt=now - timedelta(days=oldest)) if oldest is not None else found
+
+
 def live() -> Q:
     """Images that run, or that their tags still name: what the numbers of the start page are about."""
     return Q(running__gt=0) | Q(superseded=False)
@@ -109,6 +131,13 @@ class ImageFilterSet(FilterSet):
     )
     heard = filters.ChoiceFilter(
         choices=HEARD, method="by_heard", label="Last report", empty_label="Any", widget=select()
+    )
+    age = filters.ChoiceFilter(
+        choices=[(word, words) for word, words, _, _ in AGES],
+        method="by_age",
+        label="Built",
+        empty_label="Whenever",
+        widget=select(),
     )
     verdict = filters.ChoiceFilter(
         choices=VERDICTS, method="by_verdict", label="Verdict", empty_label="Any verdict", widget=select()
@@ -201,6 +230,10 @@ class ImageFilterSet(FilterSet):
     def by_verdict(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
         """The worst of its verdicts at the three places; what was not judged yet is unknown, too."""
         return images.filter(verdict__in=["", value]) if value == "unknown" else images.filter(verdict=value)
+
+    def by_age(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
+        """By how long ago it was built."""
+        return images.filter(age_filter(value))
 
     def by_trait(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
         """What configuration and package list show."""

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views import View
 
 from governance.accounts.models import Team
 from governance.accounts.permissions import viewer_of
+from governance.accounts.picker import picked_teams
+from governance.accounts.scope import teams_of
+from governance.approvals.filters import ending
+from governance.approvals.models import ApprovedBase, UpstreamAlarm
 from governance.findings.fleet import current_scanners
 from governance.findings.views import images_in_scope
 from governance.images.models import Image
 from governance.overview.coverage import silent_sources
+from governance.overview.days import trend
 from governance.overview.figures import figures
 from governance.overview.filters import ImageFilterSet
+from governance.policy.exemption_filters import ends_soon
+from governance.policy.models_exemption import Exemption
 from governance.web.keyset import Page
 from governance.web.views import ListPage, render_page
 
@@ -29,6 +37,7 @@ MORE = (
     "live",
     "heard",
     "place",
+    "age",
     "trait",
     "eol",
     "identified",
@@ -36,6 +45,8 @@ MORE = (
 )
 # Silent sources that the start page names one by one.
 SHOWN = 3
+# Bases with the most built on them.
+SHOWN_BASES = 6
 
 
 class Start(View):
@@ -46,7 +57,41 @@ class Start(View):
         known = figures(request, images_in_scope(request))
         silences = silent_sources(request)
         context = {"known": known, "silences": silences[:SHOWN], "more_silences": len(silences) - SHOWN}
+        context |= {"trend": trend(teams_in_scope(request)), "bases": bases_at_risk(request), **ending_soon(request)}
         return render_page(request, "overview/start.html", context)
+
+
+def teams_in_scope(request: HttpRequest) -> set[int] | None:
+    """The teams that were picked, else those whose things the viewer sees; None is all."""
+    picked = picked_teams(request)
+    return teams_of(viewer_of(request)) if picked is None else set(picked)
+
+
+def bases_at_risk(request: HttpRequest) -> list[Image]:
+    """Bases with something to mend, those most is built on first."""
+    bases = images_in_scope(request).filter(descendants__gt=0, rank__gt=0)
+    return list(bases.order_by("-descendants", "-id").select_related("repository")[:SHOWN_BASES])
+
+
+def ending_soon(request: HttpRequest) -> dict[str, int]:
+    """How much ends by itself before long, and what is amiss upstream: each as the list behind it counts."""
+    viewer, teams = viewer_of(request), picked_teams(request)
+    approved = ApprovedBase.objects.visible_to(viewer).filter(ending(timezone.now().date()))
+    exemptions = Exemption.objects.visible_to(viewer).filter(ends_soon(timezone.now().date()))
+    alarms = UpstreamAlarm.objects.filter(ended_at=None)
+    if teams is not None:
+        alarms = alarms.filter(teams__overlap=teams)
+    found = {
+        "ending_entries": approved.filter(state__in=ApprovedBase.LISTED),
+        "ending_exemptions": exemptions,
+        "alarms": alarms,
+    }
+    # One question for all.
+    first, *others = [
+        rows.order_by().annotate(list=Value(name)).values_list("list").annotate(Count("pk"))
+        for name, rows in found.items()
+    ]
+    return dict.fromkeys(found, 0) | dict(first.union(*others, all=True))
 
 
 class ImageList(ListPage):

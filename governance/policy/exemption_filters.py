@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import django_filters as filters
 from django.db.models import Q, QuerySet
@@ -19,6 +19,11 @@ STATES = [
     *(("requested", "Requested"), ("granted", "In force"), ("soon", "Ends within 14 days")),
     *(("expired", "Expired"), ("declined", "Declined"), ("revoked", "Revoked")),
 ]
+
+
+def ends_soon(today: date) -> Q:
+    """Exemptions in force that end within fourteen days."""
+    return Q(state="granted", expires_on__gt=today, expires_on__lte=today + SOON)
 
 
 class ExemptionFilterSet(FilterSet):
@@ -61,7 +66,7 @@ class ExemptionFilterSet(FilterSet):
         today = timezone.now().date()
         return {
             "granted": rows.filter(state="granted", expires_on__gt=today),
-            "soon": rows.filter(state="granted", expires_on__gt=today, expires_on__lte=today + SOON),
+            "soon": rows.filter(ends_soon(today)),
             "expired": rows.filter(state="granted", expires_on__lte=today),
         }.get(value, rows.filter(state=value))
 

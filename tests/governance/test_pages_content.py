@@ -72,7 +72,8 @@ def test_every_number_of_the_start_page_leads_to_exactly_its_rows(as_admin: Clie
     assert "could not be read" in page
     links = re.findall(r'<a href="(/images/\?[^"]+)"[^>]*>\s*<(?:b|span)[^>]*>\s*(?:</span>)?([\d,]*)', page)
     counted = [(address, number) for address, number in links if number]
-    assert ("/images/?severity=critical", "1") in counted
+    assert ("/images/?live=true&amp;severity=critical", "1") in counted
+    assert ("/images/?live=true&amp;age=unknown", "2") in re.findall(r'href="([^"]+)" title="\d+">(\d+)</a>', page)
     for address, number in counted:
         assert f"{number} image" in text_of(as_admin, address.replace("&amp;", "&"))
 
