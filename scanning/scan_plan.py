@@ -23,6 +23,7 @@ SELECT count(*) FROM scanning_scanjob
 WHERE why <> 'person' AND (state = 'waiting' OR started_at > statement_timestamp() - interval '1 hour')
 """
 # Tier 0: it runs somewhere. 1: a tag names it now. 2: none ever did. 3: all its tags have moved on, it is dead.
+# Of equals first what most is built on: until it was scanned, nobody can tell what is inherited from it.
 PLAN = """
 INSERT INTO scanning_scanjob (image_id, state, why, priority, attempts)
 SELECT image_id, 'waiting', CASE WHEN registry_at IS NULL THEN 'new' ELSE 'stale' END, 1 + tier, 0 FROM (
@@ -45,7 +46,7 @@ SELECT image_id, 'waiting', CASE WHEN registry_at IS NULL THEN 'new' ELSE 'stale
            OR (job.state = 'failed' AND job.finished_at < now() - make_interval(hours => %(retry)s)))
       AND EXISTS (SELECT FROM images_manifest manifest WHERE manifest.image_id = image.id AND manifest.kind <> 'index')
     ORDER BY tier, (image.ci_at IS NULL AND image.registry_at IS NULL AND image.runtime_at IS NULL) DESC,
-        image.registry_at NULLS FIRST, image.id DESC
+        image.registry_at NULLS FIRST, image.descendants DESC, image.id DESC
     LIMIT %(most)s
 ) wanted
 ON CONFLICT (image_id) DO UPDATE SET state = 'waiting', why = excluded.why, priority = excluded.priority, attempts = 0,

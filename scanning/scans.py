@@ -66,7 +66,7 @@ WHERE id = (
       AND (%(only)s::bigint IS NULL OR id = %(only)s::bigint)
       AND (SELECT count(*) FROM scanning_scanjob busy
            WHERE busy.state = 'running' AND busy.lease_until >= statement_timestamp()) < %(at_once)s
-    ORDER BY priority, requested_at LIMIT 1 FOR UPDATE SKIP LOCKED
+    ORDER BY priority, requested_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 RETURNING id
 """

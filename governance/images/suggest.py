@@ -24,7 +24,7 @@ class Suggestion:
 
 
 # Of each image the highest layer on which another branch of layers stands, and an image on that branch; or an image of
-# the very same layers. Each step is a look-up by index, whatever the size of the fleet.
+# the very same layers; always of the same platform. Each step is a look-up by index, whatever the size of the fleet.
 SHARED = """
 WITH RECURSIVE climb AS (
     SELECT image.id AS image, node.id AS child, node.parent_id AS node
@@ -38,7 +38,7 @@ WITH RECURSIVE climb AS (
         SELECT id FROM images_layernode WHERE parent_id = climb.node AND id <> climb.child ORDER BY id LIMIT 1) branch
     ORDER BY climb.image, node.depth DESC
 )
-SELECT fork.image, fork.depth, found.id FROM fork CROSS JOIN LATERAL (
+SELECT fork.image, fork.depth, found.id FROM fork JOIN images_image mine ON mine.id = fork.image CROSS JOIN LATERAL (
     WITH RECURSIVE walk AS (
         SELECT fork.branch AS node, 1 AS steps
       UNION ALL
@@ -46,13 +46,16 @@ SELECT fork.image, fork.depth, found.id FROM fork CROSS JOIN LATERAL (
         FROM walk WHERE walk.node IS NOT NULL AND walk.steps < 512
            AND NOT EXISTS (SELECT FROM images_image WHERE top_layer_id = walk.node AND merged_into_id IS NULL)
     ) SELECT image.id FROM walk JOIN images_image image ON image.top_layer_id = walk.node
-      WHERE image.merged_into_id IS NULL ORDER BY image.id LIMIT 1
+      WHERE image.merged_into_id IS NULL AND (image.architecture = mine.architecture
+         OR '' IN (image.architecture, mine.architecture)) ORDER BY image.id LIMIT 1
 ) found
 UNION ALL
 SELECT image.id, node.depth, twin.id FROM images_image image JOIN images_layernode node ON node.id = image.top_layer_id
 CROSS JOIN LATERAL (
-    SELECT id FROM images_image WHERE top_layer_id = image.top_layer_id AND id <> image.id AND merged_into_id IS NULL
-    ORDER BY coalesce(built_at, first_seen), id LIMIT 1) twin
+    SELECT other.id FROM images_image other
+    WHERE other.top_layer_id = image.top_layer_id AND other.id <> image.id AND other.merged_into_id IS NULL
+      AND (other.architecture = image.architecture OR '' IN (other.architecture, image.architecture))
+    ORDER BY coalesce(other.built_at, other.first_seen), other.id LIMIT 1) twin
 WHERE image.id = ANY(%s)
 """
 

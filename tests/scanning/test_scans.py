@@ -116,7 +116,8 @@ def test_what_was_never_scanned_is_scanned_where_it_lies(place: Place) -> None:
 
 
 def test_what_matters_most_comes_first(place: Place, settings: Any) -> None:
-    never, scanned, dead, dead_too, running = place.hold("never", "scanned", "dead", "deader", "running")
+    base, never, scanned, dead, dead_too, running = place.hold("os", "never", "scanned", "dead", "deader", "running")
+    Image.objects.filter(pk=base.pk).update(descendants=3)
     now = timezone.now()
     Image.objects.filter(pk=scanned.pk).update(registry_at=now - timedelta(days=30))
     # Its tag has moved on, and it was scanned once, and it still runs.
@@ -124,14 +125,14 @@ def test_what_matters_most_comes_first(place: Place, settings: Any) -> None:
     Image.objects.filter(pk__in=[dead.pk, dead_too.pk]).update(superseded=True)
     Tag.objects.filter(image__in=[dead, dead_too]).update(until=now)
     Image.objects.filter(pk=dead_too.pk).update(registry_at=now - timedelta(days=60))
-    settings.SCANS_PER_HOUR = 4
-    assert plan() == 4
+    settings.SCANS_PER_HOUR = 5
+    assert plan() == 5
     order = list(ScanJob.objects.order_by("priority", "requested_at", "pk").values_list("image", flat=True))
-    assert order == [running.pk, never.pk, scanned.pk, dead.pk]
+    assert order == [running.pk, base.pk, never.pk, scanned.pk, dead.pk]
     assert plan() == 0
     work_off()
-    assert ScanJob.objects.filter(state="done").count() == 4
-    # Four were begun within this hour.
+    assert ScanJob.objects.filter(state="done").count() == 5
+    # Five were begun within this hour.
     assert plan() == 0
     ScanJob.objects.update(started_at=now - timedelta(hours=2))
     assert plan() == 1

@@ -298,6 +298,8 @@ def test_images_are_filtered_by_their_base(as_mate: Client, base: Image, app: Im
 def test_unknown_bases_wait_with_suggestions(owner: User, team: Team, base: Image, app: Image) -> None:
     lost = make_tree_image("lost", layers_of("common", "lost"), NAMES[:1], team, day=3)
     make_tree_image("kin", layers_of("common", "kin"), (), team, day=3)
+    other = make_tree_image("other", layers_of("common", "lost"), (), team, day=4)
+    Image.objects.filter(pk=other.pk).update(architecture="arm64")
     hidden = make_tree_image("hidden", layers_of("foreign", "hidden"), (), team, day=3)
     make_tree_image("theirs", layers_of("foreign", "theirs"), (), Team.objects.get(name="platform"), day=3)
     settled(lost, hidden)
@@ -306,6 +308,8 @@ def test_unknown_bases_wait_with_suggestions(owner: User, team: Team, base: Imag
     page = text_of(client, "/bases/unknown/")
     assert "Shares its first 1 layer with registry.example/kin:1" in words_of(page)
     assert "Its system looks like debian:12" in words_of(page)
+    # The very same layers, of another platform.
+    assert "with registry.example/other:1" not in words_of(page)
     assert "registry.example/theirs:1" not in page
     assert "registry.example/app:1" not in page
     assert client.post(f"/images/{lost.pk}/lineage/", {"base": "scratch", "reason": "r"}).status_code == 302
