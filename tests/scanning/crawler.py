@@ -16,8 +16,12 @@ from django.core.management import call_command
 
 django.setup()
 
+from scanning import crawl as crawling  # noqa: E402
 from scanning import failpoints  # noqa: E402
 from scanning.management.commands import crawl  # noqa: E402, F401 (loaded before the children part)
+
+# Several watermarks in a pass of few tags.
+crawling.BATCH = 4
 
 
 def child(host: str, point: str) -> None:

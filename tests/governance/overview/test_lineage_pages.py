@@ -338,7 +338,7 @@ def test_what_is_not_yours_is_not_compared(as_mate: Client, base: Image, app: Im
 # Cost
 
 
-def test_no_page_of_lineage_asks_more_than_fifteen_questions(
+def test_no_page_of_lineage_asks_more_than_twenty_questions(
     admin: User, base: Image, app: Image, platform: Team, team: Team, django_assert_max_num_queries: Any
 ) -> None:
     middle = make_tree_image("middle", layers_of("python", "middle"), NAMES[:2], team, day=3)
@@ -349,5 +349,6 @@ def test_no_page_of_lineage_asks_more_than_fifteen_questions(
     client.force_login(admin)
     tabs = [f"/images/{middle.pk}/{tab}" for tab in ("", "lineage/", "work/", "rebuild/", "rebuild/?as=child")]
     for address in [*tabs, "/bases/", "/bases/unknown/", f"/bases/compare/?a={base.pk}&b={app.pk}", "/images/?base=1"]:
-        with django_assert_max_num_queries(15):
+        # Fifteen of lineage and the frame; what the approved list says of the base at the head of the image asks four.
+        with django_assert_max_num_queries(20):
             assert client.get(address).status_code == 200
