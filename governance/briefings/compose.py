@@ -27,7 +27,7 @@ MOST_FOLDED = 2_000
 GONE = "gone"
 # (words, what the list of images is narrowed by): the five numbers at the top.
 NUMBERS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("current images", {}),
+    ("images that run or are current", {}),
     ("with a known exploited vulnerability", {"exploited": "true"}),
     ("with a critical vulnerability", {"severity": "critical"}),
     ("where a fix is known", {"fixable": "true"}),
@@ -106,7 +106,7 @@ def numbers(scope: Scope, told: Told) -> list[list[Any]]:
     """[[words, number, per cent of the images, number before or None, address]]."""
     rows: list[list[Any]] = []
     for words, query in NUMBERS:
-        address = scope.link("images:image_list", current="true", **query)
+        address = scope.link("images:image_list", live="true", **query)
         amount = rows_behind(address, scope.viewer)
         whole = rows[0][1] if rows else amount
         rows.append([words, amount, 100 * amount // whole if whole else 0, told.numbers.get(words), address])

@@ -13,9 +13,9 @@ from governance.accounts.models import Team, User
 from governance.accounts.scope import teams_of
 from governance.briefings.models import Subscription
 
-# Images that count: what a tag still names. `%(teams)s` is null for everything.
-CURRENT = (
-    "image.merged_into_id IS NULL AND NOT image.superseded"
+# Images that count: what runs, or a tag still names. `%(teams)s` is null for everything.
+LIVE = (
+    "image.merged_into_id IS NULL AND (NOT image.superseded OR image.running > 0)"
     " AND (%(teams)s::bigint[] IS NULL OR image.owners && %(teams)s::bigint[])"
 )
 

@@ -48,8 +48,8 @@ def context_of(briefing: Briefing, subscription: Subscription, lines: Sequence[L
     return {
         "briefing": briefing,
         "subscription": subscription,
-        "slot": briefing.slot.astimezone(subscription.zone),
-        "since": briefing.since.astimezone(subscription.zone) if briefing.since else None,
+        # In words, because templates would turn them into the server's clock.
+        "since": f"{briefing.since.astimezone(subscription.zone):%A, %-d %B %Y, %H:%M}" if briefing.since else "",
         "numbers": [
             {"words": words, "amount": amount, "share": share, "before": before, "address": base + address}
             for words, amount, share, before, address in briefing.numbers

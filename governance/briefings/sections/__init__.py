@@ -10,7 +10,18 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from governance.briefings.scope import Scope
-from governance.briefings.sections import approvals, critical, exemptions, exploited, rebuild, silent, vanished
+from governance.briefings.sections import (
+    approvals,
+    critical,
+    exemptions,
+    exploited,
+    gates,
+    rebuild,
+    silent,
+    unowned,
+    upstream,
+    vanished,
+)
 from governance.briefings.sections.fact import Fact
 
 __all__ = ["SECTIONS", "Fact", "Section", "section"]
@@ -34,7 +45,18 @@ class Section(Protocol):
         ...
 
 
-SECTIONS: tuple[Section, ...] = (exploited, vanished, critical, rebuild, approvals, exemptions, silent)
+SECTIONS: tuple[Section, ...] = (
+    exploited,
+    vanished,
+    upstream,
+    critical,
+    gates,
+    rebuild,
+    exemptions,
+    approvals,
+    silent,
+    unowned,
+)
 
 
 def section(name: str) -> Section | None:

@@ -1,15 +1,15 @@
-"""Bases that current images stand on directly."""
+"""Bases that images stand on directly which run or are current."""
 
 from __future__ import annotations
 
 from django.db import connection
 
-from governance.briefings.scope import CURRENT, Scope
+from governance.briefings.scope import LIVE, Scope
 
 USED = f"""
 SELECT base.id, base.reference, count(*) AS images FROM images_image image
 JOIN images_image base ON base.id = image.base_id
-WHERE {CURRENT} GROUP BY 1, 2 ORDER BY images DESC, base.id LIMIT 2000
+WHERE {LIVE} GROUP BY 1, 2 ORDER BY images DESC, base.id LIMIT 2000
 """
 
 

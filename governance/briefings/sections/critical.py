@@ -1,4 +1,4 @@
-"""Critical vulnerabilities in what is current, without those that are known to be exploited."""
+"""Critical vulnerabilities in what runs or is current, without those that are known to be exploited."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from governance.briefings.sections.vulnerabilities import worst
 
 NAME, TITLE = "critical", "Critical"
 MORE = "{n} more critical vulnerabilit{y}"
-ENDED = "{n} critical vulnerabilit{y} gone from what is current"
+ENDED = "{n} critical vulnerabilit{y} gone from what runs or is current"
 tell = each
 
 
@@ -18,8 +18,8 @@ def standing(scope: Scope) -> list[Fact]:
         Fact(
             one.name,
             f"{one.shown} is critical",
-            scope.link("images:image_list", vulnerability=one.name, current="true"),
-            " and lies in {n} current image{s}",
+            scope.link("images:image_list", vulnerability=one.name, live="true"),
+            " and lies in {n} image{s} that run{S} or {are} current",
         )
         for one in worst(scope)
         if not one.exploited

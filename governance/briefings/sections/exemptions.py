@@ -11,8 +11,7 @@ from governance.policy.models_exemption import Exemption
 from governance.web.templatetags.portwarden import readable
 
 NAME, TITLE = "exemptions", "Exemptions that end"
-MORE = ""
-ENDED = "{n} exemption{s} ended"
+MORE = ENDED = ""
 
 
 def standing(scope: Scope) -> list[Fact]:

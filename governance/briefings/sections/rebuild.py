@@ -22,8 +22,8 @@ def standing(scope: Scope) -> list[Fact]:
         Fact(
             str(pk),
             f"{readable(fresh[pk].tag or reference, 120)} moved on",
-            scope.link("images:image_list", base=pk, current="true"),
-            ": {n} current image{s} stand{S} on the old one",
+            scope.link("images:image_list", base=pk, live="true"),
+            ": {n} image{s} stand{S} on the old one",
         )
         for pk, reference in bases.items()
         if fresh[pk].is_behind

@@ -29,8 +29,8 @@ def standing(scope: Scope) -> list[Fact]:
         Fact(
             f"{pk} {last[pk].kind}",
             f"{readable(reference, 120)} {WORDS[Event.Kind(last[pk].kind)]}",
-            scope.link("images:image_list", base=pk, current="true"),
-            ": {n} current image{s} stand{S} on it",
+            scope.link("images:image_list", base=pk, live="true"),
+            ": {n} image{s} stand{S} on it",
         )
         for pk, reference in bases.items()
         if pk in last

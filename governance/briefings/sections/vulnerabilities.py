@@ -1,4 +1,4 @@
-"""Vulnerabilities of what is current that are critical or known to be used in attacks."""
+"""Vulnerabilities of what runs or is current that are critical or known to be used in attacks."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from governance.briefings.scope import CURRENT, Scope
+from governance.briefings.scope import LIVE, Scope
 from governance.web.templatetags.portwarden import readable
 
 # From the few images with anything that bad to their sets, and from those to vulnerabilities: each set is opened once.
 WORST = f"""
 WITH held AS (
     SELECT image.finding_set_id AS id, count(*) AS images FROM images_image image
-    WHERE {CURRENT} AND image.finding_set_id IS NOT NULL AND (image.critical > 0 OR image.exploited > 0)
+    WHERE {LIVE} AND image.finding_set_id IS NOT NULL AND (image.critical > 0 OR image.exploited > 0)
     GROUP BY 1
 ), line AS (
     SELECT held.id, held.images, vulnerability.id AS vulnerability, vulnerability.name,

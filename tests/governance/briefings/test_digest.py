@@ -9,10 +9,15 @@ import pytest
 from django.test import Client
 
 from governance.accounts.models import Team, User
+from governance.approvals.life import request_base
+from governance.approvals.models import ApprovedBase, UpstreamAlarm, Watch
 from governance.briefings.compose import MOST_LINES
 from governance.briefings.models import Briefing, Subscription
 from governance.briefings.services import Wish, brief, preview, subscribe, subscribe_address, unsubscribe
 from governance.findings.models import Silence, Source, Vulnerability
+from governance.images.models import Image
+from governance.policy.models import GateDecision
+from governance.policy.models_exemption import Exemption
 from tests.make import deliver, digest_of, make_report, make_token, make_user, make_vulnerability
 
 pytestmark = pytest.mark.django_db
@@ -75,15 +80,15 @@ def test_it_tells_only_what_changed(team: Team, mate: User, mailbox: Subscriptio
     report(team, "shop/api", critical(1), make_vulnerability("CVE-2099-0500"))
     report(team, "shop/web", critical(1))
     first = digest(mailbox)
-    assert shown(first) == ["CVE-2099-0001 (a fix is known) is critical and lies in 2 current images"]
+    assert shown(first) == ["CVE-2099-0001 (a fix is known) is critical and lies in 2 images that run or are current"]
     check_links(first, mate)
     assert shown(digest(mailbox, 1)) == []
     report(team, "shop/api", critical(2), day=21)
     report(team, "shop/web", day=21)
     third = digest(mailbox, 2)
     assert shown(third) == [
-        "CVE-2099-0002 (a fix is known) is critical and lies in 1 current image",
-        "1 critical vulnerability gone from what is current",
+        "CVE-2099-0002 (a fix is known) is critical and lies in 1 image that runs or is current",
+        "1 critical vulnerability gone from what runs or is current",
     ]
     check_links(third, mate)
     assert third.changes == 2
@@ -97,8 +102,8 @@ def test_what_becomes_known_exploited_is_told_again_and_first(team: Team, mate: 
     report(team, "shop/web", critical(3))
     later = digest(mailbox, 1)
     assert shown(later) == [
-        "CVE-2099-0002 (no fix known yet) is known to be exploited and lies in 1 current image",
-        "CVE-2099-0003 (a fix is known) is critical and lies in 1 current image",
+        "CVE-2099-0002 (no fix known yet) is known to be exploited and lies in 1 image that runs or is current",
+        "CVE-2099-0003 (a fix is known) is critical and lies in 1 image that runs or is current",
     ]
     check_links(later, mate)
 
@@ -208,3 +213,51 @@ def test_whoever_unsubscribed_gets_none(mailbox: Subscription) -> None:
     assert not unsubscribe(mailbox)
     mailbox.refresh_from_db()
     assert not mailbox.is_active
+
+
+def test_the_other_sections_tell_their_own(team: Team, mate: User, admin: User, mailbox: Subscription) -> None:
+    report(team, "shop/api", make_vulnerability())
+    image = Image.objects.get()
+    now = datetime.now(UTC)
+    ask_base(team, now)
+    watch = Watch.objects.create(name="docker.io/library/python", tag="3.12", is_used=True, owners=[team.pk])
+    UpstreamAlarm.objects.create(watch=watch, kind="vanished", text="The tag is gone")
+    GateDecision.objects.create(
+        key=b"1",
+        image=image,
+        reference="shop/api:1",
+        stage="ci",
+        verdict="fail",
+        gate="gate",
+        reasons=[{"text": "A critical finding"}],
+    )
+    Exemption.objects.create(
+        scope="team", team=team, owner=team, vulnerability="CVE-2099-0007", kind=Exemption.Kind.values[0],
+        reason="accepted", state="granted", expires_on=(now + timedelta(days=5)).date(),
+    )  # fmt: skip
+    Source.objects.all().delete()
+    found = brief(mailbox, datetime.now(UTC))
+    assert found is not None
+    assert shown(found) == [
+        "docker.io/library/python:3.12 vanished upstream: 1 alarm on it is open",
+        "Gates turned away shop/api:1: 1 refusal in the last 7 days",
+        f"The exemption of {Exemption.objects.get()} ends soon: 1 exemption within 14 days",
+        "docker.io/library/alpine:3.22 ends or is to be reviewed soon: 1 approval within 30 days",
+    ]
+    check_links(found, mate)
+
+
+def ask_base(team: Team, now: datetime) -> None:
+    """An approved base of the team's that has to be reviewed soon."""
+    entry = request_base(None, "alpine:3.22", team=team, reason="needed")
+    ApprovedBase.objects.filter(pk=entry.pk).update(state="approved", review_on=(now + timedelta(days=9)).date())
+
+
+def test_what_nobody_owns_is_told_to_who_looks_after_everything(admin: User) -> None:
+    deliver(make_report("registry.example/lost/one:1", digest_of("lost"), []))
+    row = subscribe_address(admin, "security@example.org", None, Wish())
+    Subscription.objects.update(starts_at=MONDAY - WEEK)
+    row.refresh_from_db()
+    found = digest(row)
+    assert shown(found) == ["registry.example/lost/one came without an owner: 1 repository belongs to nobody"]
+    check_links(found, admin)
