@@ -9,8 +9,9 @@ from django.conf import settings
 from django.db import Error, transaction
 from django.utils import timezone
 
+from governance.briefings.alerts import look, parts
 from governance.briefings.channels.mail import Mail, Refused, deliver
-from governance.briefings.models import Briefing, Subscription
+from governance.briefings.models import Alert, Briefing, Subscription
 from governance.briefings.services import brief
 from governance.briefings.write import unsubscribe_path
 from scanning.failpoints import reach
@@ -18,7 +19,7 @@ from scanning.models import Outbox
 from scanning.outbox import Held, Kind, work
 
 LOG = logging.getLogger(__name__)
-BRIEFING = "briefing"
+BRIEFING, ALERT = "briefing", "alert"
 # A digest that could not be made is tried again after this long; the others do not wait for it.
 AGAIN = timedelta(minutes=10)
 STATES = {
@@ -79,14 +80,18 @@ def send(held: Held) -> None:
 
 
 def mail_of(briefing: Briefing) -> Mail:
-    """As a mail, with the ways to end it that mail programs know (RFC 2369, RFC 8058)."""
-    leave = f"<{settings.BASE_URL}{unsubscribe_path(briefing.subscription)}>"
-    headers = {
+    """As a mail."""
+    headers = leaving(briefing.subscription)
+    return Mail(briefing.recipient, briefing.subject, briefing.text, briefing.html, briefing.message_id, headers)
+
+
+def leaving(subscription: Subscription) -> dict[str, str]:
+    """The ways to end it that mail programs know (RFC 2369, RFC 8058)."""
+    return {
         "List-Id": "Weekly digest <digest.portwarden>",
-        "List-Unsubscribe": leave,
+        "List-Unsubscribe": f"<{settings.BASE_URL}{unsubscribe_path(subscription)}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
     }
-    return Mail(briefing.recipient, briefing.subject, briefing.text, briefing.html, briefing.message_id, headers)
 
 
 def ended(row: Outbox, state: str, error: str) -> None:
@@ -99,7 +104,47 @@ def ended(row: Outbox, state: str, error: str) -> None:
     )
 
 
-KINDS = {BRIEFING: Kind(send, ended)}
+def alarm(now: datetime | None = None) -> int:
+    """Look for everybody who wants to know at once; returns how many alerts were made."""
+    wanted = Subscription.objects.filter(is_active=True, alerts=True).order_by("pk").values_list("pk", flat=True)
+    made = 0
+    for pk in list(wanted):
+        try:
+            made += alarm_one(pk, now or timezone.now())
+        except (Error, ValueError, LookupError):
+            LOG.exception("nobody could look for subscription %s", pk)
+    return made
+
+
+@transaction.atomic
+def alarm_one(pk: int, now: datetime) -> int:
+    """One reader, and the row that sends what is new."""
+    rows = Subscription.objects.select_for_update(of=("self",), skip_locked=True).select_related("person", "team")
+    subscription = rows.filter(pk=pk, is_active=True, alerts=True).first()
+    alert = look(subscription, now) if subscription else None
+    if alert is not None and alert.state == Briefing.State.WAITING:
+        Outbox.objects.create(kind=ALERT, dedupe_key=f"{ALERT}:{alert.pk}", payload={"alert": alert.pk})
+    return int(alert is not None)
+
+
+def send_alert(held: Held) -> None:
+    """Hand one alert to the mail server."""
+    alert = Alert.objects.select_related("subscription").filter(pk=held.row.payload["alert"]).first()
+    if alert is None or not settings.SMTP_HOST or not alert.subscription.is_active:
+        raise Refused("there is nobody to send it to, or no mail server to send it through")
+    text, html = parts(alert)
+    headers = leaving(alert.subscription)
+    deliver(Mail(alert.recipient, alert.subject, text, html, alert.message_id, headers), held.cross)
+
+
+def alert_ended(row: Outbox, state: str, error: str) -> None:
+    """How it went."""
+    sent_at = timezone.now() if state == Outbox.State.SENT else None
+    values = {"state": STATES[Outbox.State(state)], "error": error[:500], "sent_at": sent_at}
+    Alert.objects.filter(pk=row.payload["alert"]).update(**values)
+
+
+KINDS = {BRIEFING: Kind(send, ended), ALERT: Kind(send_alert, alert_ended)}
 
 
 def carry_out() -> int:
@@ -112,3 +157,4 @@ def prune() -> None:
     before = timezone.now() - timedelta(weeks=settings.DIGEST_WEEKS)
     for pk in Briefing.objects.filter(slot__lt=before).order_by("pk").values_list("pk", flat=True)[:1000]:
         Briefing.objects.filter(pk=pk).delete()
+    Alert.objects.filter(made_at__lt=before).delete()

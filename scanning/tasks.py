@@ -40,8 +40,10 @@ def prune() -> None:
 
 @shared_task(ignore_result=True)
 def brief() -> None:
-    """Digests whose hour has come."""
+    """Digests whose hour has come, and what cannot wait for them."""
     posting.plan()
+    if take_slot("alarm", 300):
+        posting.alarm()
     posting.carry_out()
 
 

@@ -46,6 +46,9 @@ class Subscription(models.Model):
     when_quiet = models.CharField(max_length=10, choices=Quiet, default=Quiet.SILENCE)
     alerts = models.BooleanField(default=True)
 
+    # {what stood when it was looked last: the day it was seen last}; null before the first look, which raises nothing.
+    alarmed = models.JSONField(null=True)
+
     is_active = models.BooleanField(default=True)
     unsubscribed_at = models.DateTimeField(null=True)
     # Slots before this are nobody's: it was made, changed or taken up again since.
@@ -172,3 +175,24 @@ class Line(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["briefing", "place"], name="one_line")]
+
+
+class Alert(models.Model):
+    """What could not wait for the digest: everything new of one look, in one mail to one reader."""
+
+    subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="alerts_sent", db_index=False)
+    made_at = models.DateTimeField()
+    state = models.CharField(max_length=12, choices=Briefing.State)
+    error = models.CharField(max_length=500, blank=True)
+    sent_at = models.DateTimeField(null=True)
+    message_id = models.CharField(max_length=200, unique=True)
+    recipient = models.CharField(max_length=254, blank=True)
+    subject = models.CharField(max_length=200)
+    # [[sentence, address]]
+    lines = models.JSONField(default=list)
+
+    class Meta:
+        indexes = [models.Index(fields=["subscription", "-made_at"], name="alerts_of_reader")]
+
+    def __str__(self) -> str:
+        return self.subject

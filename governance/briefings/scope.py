@@ -19,6 +19,9 @@ LIVE = (
     " AND (%(teams)s::bigint[] IS NULL OR image.owners && %(teams)s::bigint[])"
 )
 
+# What agents tell to run now.
+RUNNING = LIVE.replace("(NOT image.superseded OR image.running > 0)", "image.running > 0")
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:

@@ -18,10 +18,14 @@ from django.db import connection
 from django.test import Client
 
 from governance.accounts.models import Team, User
-from governance.briefings.models import Briefing, Subscription
+from governance.approvals.models import UpstreamAlarm, Watch
+from governance.briefings.models import Alert, Briefing, Subscription
 from governance.briefings.services import Wish, subscribe_address
+from governance.findings.models import Vulnerability
+from governance.images.models import Image
 from scanning import failpoints, posting
 from scanning.models import Outbox
+from tests.make import deliver, digest_of, make_report, make_token, make_vulnerability
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MONDAY = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -247,3 +251,33 @@ def test_without_a_mail_server_digests_are_kept(mailboxes: list[Subscription]) -
     assert posting.plan(MONDAY) == 3
     assert not Outbox.objects.exists()
     assert {row.state for row in Briefing.objects.all()} == {"kept"}
+
+
+def test_what_cannot_wait_is_one_mail_at_once(inbox: Inbox, mailboxes: list[Subscription], team: Team) -> None:
+    deliver(
+        make_report("registry.example/shop/api:1", digest_of("api"), [make_vulnerability("CVE-2099-0001")]),
+        viewer=make_token(team=team)[0],
+    )
+    Image.objects.update(running=1)
+    Subscription.objects.exclude(pk=mailboxes[0].pk).update(alerts=False)
+    assert posting.alarm() == 0, "the first look only remembers"
+    Vulnerability.objects.update(kev_added=MONDAY.date())
+    Image.objects.update(exploited=1)
+    watch = Watch.objects.create(name="docker.io/library/python", tag="3.12", owners=[team.pk])
+    UpstreamAlarm.objects.create(watch=watch, kind="repointed", text="Another image under the same tag")
+    assert posting.alarm() == 1
+    assert posting.alarm() == 0
+    posting.carry_out()
+    (mail,) = inbox.mails
+    assert mail["Subject"].startswith("Container images of team shop: CVE-2099-0001 (a fix is known) is known to be")
+    plain = mail.get_body(("plain",))
+    assert plain is not None
+    assert "and lies in 1 running image\n" in plain.get_content().replace("\r\n", "\n")
+    assert "docker.io/library/python:3.12 was re-pointed upstream: 1 alarm on it is open" in plain.get_content()
+    alert = Alert.objects.get()
+    assert (alert.state, mail["Message-ID"]) == (Briefing.State.SENT, alert.message_id)
+    Image.objects.update(running=None)
+    posting.alarm()
+    Image.objects.update(running=1)
+    assert posting.alarm() == 0, "what comes and goes within a week is told once"
+    assert posting.alarm(datetime.now(UTC) + timedelta(days=9)) == 0, "what stands is no news"

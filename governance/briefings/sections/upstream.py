@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from governance.approvals.models import UpstreamAlarm, Watch
 from governance.briefings.scope import Scope
 from governance.briefings.sections.fact import Fact, each
@@ -20,12 +22,12 @@ KINDS = {
 }
 
 
-def standing(scope: Scope) -> list[Fact]:
-    """Each open alarm on what the scope's images are built on."""
+def standing(scope: Scope, kinds: Collection[str] = tuple(KINDS)) -> list[Fact]:
+    """Each open alarm of these kinds on what the scope's images are built on."""
     mine = Watch.objects.visible_to(scope.viewer)
     if scope.teams is not None:
         mine = mine.filter(owners__overlap=scope.teams)
-    rows = UpstreamAlarm.objects.filter(watch__in=mine, ended_at=None, kind__in=KINDS).select_related("watch")
+    rows = UpstreamAlarm.objects.filter(watch__in=mine, ended_at=None, kind__in=kinds).select_related("watch")
     order = list(KINDS)
     return [
         Fact(

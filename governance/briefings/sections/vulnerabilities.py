@@ -10,10 +10,10 @@ from governance.briefings.scope import LIVE, Scope
 from governance.web.templatetags.portwarden import readable
 
 # From the few images with anything that bad to their sets, and from those to vulnerabilities: each set is opened once.
-WORST = f"""
+WORST = """
 WITH held AS (
     SELECT image.finding_set_id AS id, count(*) AS images FROM images_image image
-    WHERE {LIVE} AND image.finding_set_id IS NOT NULL AND (image.critical > 0 OR image.exploited > 0)
+    WHERE {counts} AND image.finding_set_id IS NOT NULL AND (image.critical > 0 OR image.exploited > 0)
     GROUP BY 1
 ), line AS (
     SELECT held.id, held.images, vulnerability.id AS vulnerability, vulnerability.name,
@@ -45,8 +45,8 @@ class Worst:
         return f"{readable(self.name, 60)} ({'a fix is known' if self.fixable else 'no fix known yet'})"
 
 
-def worst(scope: Scope) -> list[Worst]:
-    """Critical or known exploited ones in the scope, those of most images first."""
+def worst(scope: Scope, counts: str = LIVE) -> list[Worst]:
+    """Critical or known exploited ones in the images that count, those of most images first."""
     with connection.cursor() as cursor:
-        cursor.execute(WORST, scope.arguments)
+        cursor.execute(WORST.format(counts=counts), scope.arguments)
         return [Worst(*row[:3]) for row in cursor.fetchall()]
