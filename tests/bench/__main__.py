@@ -57,6 +57,8 @@ def measure(chosen: argparse.Namespace, services: Ground) -> dict[str, Any]:
         figures["fleet"]["users"] = users.measure(services, environment)
         say("a day's feeds …")
         figures["fleet"]["feeds"] = part(environment, "feeds")
+        say("a policy change …")
+        figures["fleet"]["policy"] = part(environment, "policy")
         say("every base and split from nothing …")
         figures["fleet"]["lineage"] = part(environment, "lineage")
     return figures

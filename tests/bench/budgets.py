@@ -128,6 +128,10 @@ def stack(found: dict[str, Any]) -> Iterator[Line]:
     yield Line("accepted flat out", flat["accepted_per_second"], None, "/s", note=f"statuses {flat['statuses']}")
     note = f"p50 {flat['accept_p50_ms']:.0f} ms; the senders share the two cores"
     yield Line("accept flat out, p99", flat["accept_p99_ms"], None, "ms", note=note)
+    for name, what in (("beside", "while reports come at 25/s"), ("alone", "nothing beside")):
+        one = found["gate"][name]
+        note = f"{one['answers_per_second']:.0f}/s answered of 200/s, p50 {one['p50_ms']:.0f} ms; wrong {one['wrong']}"
+        yield Line(f"gate at 200/s, {what}, p99", one["p99_ms"], 50 if name == "beside" else None, "ms", note=note)
     errors = len(paced["errors"]) + len(flat["errors"]) + flat["quarantined"]
     yield Line("errors and quarantined reports", errors, 0)
     idle, busy = found["idle_megabytes"], found["busy_megabytes"]
@@ -194,11 +198,20 @@ def fleet(found: dict[str, Any]) -> Iterator[Line]:
     yield Line("statements for the base and split of one arriving image", bases["arriving_statements"], 10)
     note = f"{bases['bases_counted']:,} bases, at any depth, by repository"
     yield Line("what is built on each base, counted from nothing", bases["reach_seconds"], unit="s", note=note)
+    yield from policy(found["policy"])
     users = found["users"]
     note = f"{users['pages_per_second']:.1f} pages/s, p50 {users['p50_ms']:.0f} ms; slowest {users['slowest'][0]}"
     yield Line(f"{users['people']} people at once, p95 of all pages, {of}", users["p95_ms"], PAGE_MS, "ms", note=note)
     failed = [f"{row['name']} ({row['status']})" for row in pages if row["status"] >= 400] + users["failed"]
     yield Line("pages that failed", len(failed), 0, note=", ".join(failed))
+
+
+def policy(found: dict[str, Any]) -> Iterator[Line]:
+    """Verdicts of a whole fleet."""
+    of = f"{found['images']:,} images"
+    note = f"from nothing {found['first_seconds']:.0f} s; one image alone {found['one_seconds'] * 1000:.0f} ms"
+    yield Line(f"a policy change, until all verdicts follow, {of}", found["strict_seconds"], 60, "s", note=note)
+    yield Line("disk per image for its verdicts and their reasons", found["bytes_per_image"], None, "bytes")
 
 
 def table(lines: list[Line]) -> str:

@@ -29,6 +29,8 @@ PACE = 25.0
 # Each image is new; one in ten brings a finding that nobody has seen yet.
 NEW_FINDING_EVERY = 10
 DRAINING = 120.0
+# Questions to the gate in a second, and how many ask at once.
+ASKED, ASKERS = 200, 16
 
 
 @dataclass
@@ -189,6 +191,56 @@ def flood(target: Target, numbers: Iterator[int], seconds: float, pace: float | 
     }
 
 
+def gate(target: Target, known: int, seconds: float) -> dict[str, Any]:
+    """Ask the gate `ASKED` times a second about images that were reported, by as many threads as that takes."""
+    taken: list[float] = []
+    wrong: list[str] = []
+    slots, began = itertools.count(), time.monotonic()
+
+    def asker() -> None:
+        connection = http.client.HTTPConnection(HOST, target.port, timeout=30)
+        while (number := next(slots)) < ASKED * seconds:
+            time.sleep(max(0.0, began + number / ASKED - time.monotonic()))
+            image = f"registry.bench.example/team/app:build-{1 + number % known:06d}"
+            asked = time.perf_counter()
+            try:
+                path = f"/api/v1/gate/?stage=ci&image={quote(image)}"
+                connection.request("GET", path, headers={"Authorization": f"Bearer {target.token}"})
+                answer = connection.getresponse()
+                body = answer.read()
+            except (OSError, http.client.HTTPException) as error:
+                wrong.append(type(error).__name__)
+                connection.close()
+                continue
+            taken.append(time.perf_counter() - asked)
+            if answer.status != http.client.OK or b'"verdict"' not in body:
+                wrong.append(str(answer.status))
+
+    threads = [threading.Thread(target=asker) for _ in range(ASKERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return {
+        "answers": len(taken),
+        "answers_per_second": len(taken) / (time.monotonic() - began),
+        "p50_ms": percentile(taken, 0.5) * 1000,
+        "p99_ms": percentile(taken, 0.99) * 1000,
+        "wrong": sorted(set(wrong)),
+    }
+
+
+def gate_while_sending(target: Target, numbers: Iterator[int], seconds: float) -> dict[str, Any]:
+    """The gate's answers while reports come at the budget's pace, and with nothing beside."""
+    known = max(1, target.count("done"))
+    alone = gate(target, known, seconds / 2)
+    sending = threading.Thread(target=flood, args=(target, numbers, seconds, PACE))
+    sending.start()
+    beside = gate(target, known, seconds)
+    sending.join()
+    return {"alone": alone, "beside": beside}
+
+
 def drain(target: Target) -> None:
     """Until nothing is open."""
     until = time.monotonic() + DRAINING
@@ -206,6 +258,7 @@ def measure(ground: Ground, seconds: float) -> dict[str, Any]:
         figures: dict[str, Any] = {"idle_megabytes": target.memory()}
         flood(target, numbers, 3)
         figures["at_pace"] = flood(target, numbers, seconds, PACE)
+        figures["gate"] = gate_while_sending(target, numbers, seconds)
         figures["flat_out"] = flood(target, numbers, seconds)
         figures["busy_megabytes"] = target.memory()
     return figures

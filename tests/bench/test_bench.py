@@ -6,7 +6,7 @@ from governance.images.models import Image
 from scanning.models import Delivery
 from scanning.parsers import PARSERS, parse
 from scanning.parsers.document import open_document
-from tests.bench import budgets, feeds, formats, lineage, pages, seed, visits
+from tests.bench import budgets, feeds, formats, lineage, pages, policy, seed, visits
 from tests.bench.documents import USUAL, for_image, report
 from tests.bench.large import body_of
 from tests.make import deliver
@@ -41,6 +41,7 @@ def test_a_seeded_fleet_is_like_one_that_came_by_reports(monkeypatch: pytest.Mon
     found = {"seed": seed.measure("500"), "pages": pages.measure(), "users": users}
     found["feeds"] = feeds.measure()
     found["lineage"] = lineage.measure()
+    found["policy"] = policy.measure()
     assert found["lineage"]["with_base"] == 480
     assert len(visits.measure("2")["cookies"]) == 2
     assert Image.objects.present().count() == 500

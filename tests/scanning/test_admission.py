@@ -182,7 +182,7 @@ def test_enforcing_refuses_with_the_reasons(cluster: str, settings: Any) -> None
     said = ask(cluster, make_review())["response"]
     assert not said["allowed"]
     assert said["status"]["code"] == 403
-    assert f"{NAME}: 1 high or worse findings (0 allowed): CVE-2099-0001" in said["status"]["message"]
+    assert f"{NAME}: 1 high or worse finding (0 allowed): CVE-2099-0001" in said["status"]["message"]
     review = {"apiVersion": "imagepolicy.k8s.io/v1alpha1", "kind": "ImageReview", "spec": POD}
     status = ask(cluster, review, "image-policy")["status"]
     assert not status["allowed"]

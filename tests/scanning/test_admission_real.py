@@ -133,7 +133,7 @@ def test_a_denied_pod_is_refused_with_our_reasons(kubernetes: ApiServer, live_se
 
             status, said = kubernetes.ask("POST", PODS, pod(BAD, "bad"))
             assert status == 403
-            assert f"portwarden: {BAD}: 1 high or worse findings (0 allowed): CVE-2099-0001" in said["message"]
+            assert f"portwarden: {BAD}: 1 high or worse finding (0 allowed): CVE-2099-0001" in said["message"]
             assert GateDecision.objects.get().verdict == "fail"
 
             kubernetes.create(PODS, pod(GOOD, "good"))
