@@ -30,8 +30,8 @@ REFUSALS = {"ReportError", "UnknownFormat", "NotYours"}
 # Of processor time, for a document of a few hundred kilobytes.
 SECONDS = 20.0
 IMAGE_TABS = ("", "findings/", "packages/", "layers/", "scans/", "timeline/", "checks/")
-LISTS = ("/", "/images/", "/vulnerabilities/", "/deliveries/", "/posture/")
-API_LISTS = ("images", "vulnerabilities", "benchmarks")
+LISTS = ("/", "/images/", "/vulnerabilities/", "/deliveries/", "/posture/", "/posture/subjects/")
+API_LISTS = ("images", "vulnerabilities", "benchmarks", "benchmarks/subjects")
 
 
 class Heard(logging.Handler):
@@ -104,7 +104,7 @@ class Road:
         paths = [*LISTS, *(f"/images/{pk}/{tab}" for pk in images for tab in IMAGE_TABS)]
         paths += [f"/deliveries/{pk}/" for pk in Delivery.objects.order_by("-pk").values_list("pk", flat=True)[:3]]
         runs = BenchmarkRun.objects.order_by("-pk").values_list("pk", flat=True)[:2]
-        paths += [f"/posture/{pk}/" for pk in runs]
+        paths += [f"/posture/{pk}/{part}" for pk in runs for part in ("", "difference/")]
         paths += [f"/api/v1/{name}/" for name in API_LISTS]
         paths += [f"/api/v1/images/{pk}/{part}" for pk in images for part in ("", "findings/", "scans/", "timeline/")]
         newest = Vulnerability.objects.order_by("-pk").values_list("pk", flat=True)[:2]

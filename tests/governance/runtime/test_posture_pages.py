@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -208,7 +209,15 @@ def test_hostile_text_is_shown_as_text(as_admin: Client) -> None:
     check = Check("policy", bad, Result.FAIL, bad, Severity.HIGH, bad)
     make_run(make_bench_report(check, name=bad, title=bad))
     run = make_run(make_bench_report(check, Check("policy", bad, Result.WARN, bad), name=bad, title=bad, day=21))
-    for page in (text_of(as_admin, "/posture/"), text_of(as_admin, f"/posture/{run.pk}/")):
+    check_page = f"/posture/checks/?tool=docker-bench&check={quote(bad)}"
+    for address in (
+        "/posture/",
+        f"/posture/{run.pk}/",
+        "/posture/subjects/",
+        f"/posture/{run.pk}/difference/",
+        check_page,
+    ):
+        page = text_of(as_admin, address)
         assert "<script>\u27e6202e\u27e7" not in page
         assert "&lt;script&gt;⟦202e⟧alert(1)" in page
 
