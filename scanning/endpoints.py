@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path, re_path
 from kombu.exceptions import KombuError
@@ -15,6 +16,7 @@ from redis.exceptions import RedisError
 
 from governance.accounts.models import Token
 from governance.accounts.services import find_token
+from governance.approvals.models import KeptCopy, UpstreamAlarm, Watch
 from governance.celery import app
 from governance.findings.models import Silence, Source
 from governance.findings.osv.rematch import waiting as unmatched
@@ -36,6 +38,9 @@ REWEIGH = Gauge("portwarden_finding_sets_to_weigh", "Finding sets that the news 
 REMATCH = Gauge("portwarden_images_to_match", "Images whose packages wait to be matched with advisories")
 SILENT = Gauge("portwarden_source_silent", "1 while an event says that the source fell silent", SOURCE)
 HEARD = Gauge("portwarden_source_heard_timestamp_seconds", "When the source was heard last", SOURCE)
+ALARMS = Gauge("portwarden_upstream_alarms", "Open alarms about bases where they come from", ["kind"])
+WATCHED = Gauge("portwarden_watched_bases", "Bases that are watched upstream, by how they were found", ["state"])
+COPIES = Gauge("portwarden_kept_copies", "Copies of bases, by state", ["state"])
 QUARANTINED = Gauge("portwarden_deliveries_quarantined", "Deliveries in quarantine")
 
 
@@ -92,6 +97,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     _measure_feeds()
     QUARANTINED.set(Delivery.objects.filter(state=Delivery.State.QUARANTINED).count())
     _sources()
+    _bases()
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -103,6 +109,18 @@ def _measure_feeds() -> None:
         FEED_FAILED.labels(row.feed.NAME).set(bool(row.state.error))
     REWEIGH.set(waiting())
     REMATCH.set(unmatched())
+
+
+def _bases() -> None:
+    """Upstream and copies; every state is named, also where there is none."""
+    for gauge, things, field, values in (
+        (ALARMS, UpstreamAlarm.objects.filter(ended_at=None), "kind", UpstreamAlarm.Kind.values),
+        (WATCHED, Watch.objects.all(), "state", Watch.State.values),
+        (COPIES, KeptCopy.objects.all(), "state", KeptCopy.State.values),
+    ):
+        counts = dict(things.values_list(field).annotate(number=Count("pk")).order_by())
+        for value in values:
+            gauge.labels(value).set(counts.get(value, 0))
 
 
 def _sources() -> None:

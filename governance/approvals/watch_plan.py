@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from governance.approvals.facts import history_of, listed
 from governance.approvals.judgement import Approval, Stage
-from governance.approvals.models import UpstreamAlarm, Watch
+from governance.approvals.models import ApprovedBase, UpstreamAlarm, Watch
 from governance.approvals.patterns import Kind
 from governance.images.reference import parse_reference
 from governance.web.fields import unpack_digest
@@ -40,7 +40,7 @@ class Wanted:
 def plan() -> int:
     """Bring the watches in line with the list and the inventory; returns how many there are."""
     wanted: dict[Subject, Wanted] = {}
-    standing = [one for one in listed() if one.stage_on(timezone.now().date()) in (Stage.APPROVED, Stage.DEPRECATED)]
+    standing = counting()
     for subject in approved_subjects(standing):
         wanted.setdefault(subject, Wanted()).is_approved = True
     for subject, owners in used_subjects():
@@ -52,6 +52,13 @@ def plan() -> int:
         kind=UpstreamAlarm.Kind.REPOINTED, ended_at=None, raised_at__lt=timezone.now() - MOVED
     ).update(ended_at=timezone.now(), reason="It moved a month ago.")
     return len(wanted)
+
+
+def counting() -> list[Approval]:
+    """Entries that may be built on today; what the demo invented is looked at nowhere."""
+    today, invented = timezone.now().date(), set(ApprovedBase.objects.filter(is_demo=True).values_list("pk", flat=True))
+    stages = (Stage.APPROVED, Stage.DEPRECATED)
+    return [one for one in listed() if one.id not in invented and one.stage_on(today) in stages]
 
 
 def approved_subjects(standing: Sequence[Approval]) -> list[Subject]:
@@ -163,8 +170,7 @@ def _fits(row: Watch, standing: Iterable[Approval]) -> bool:
 
 def add_tags(watch: Watch, names: Sequence[str]) -> int:
     """Watch the newest tags of a listed repository that its entries mean; returns how many are new."""
-    entries = [one for one in listed() if one.name == watch.name and one.pattern.kind != Kind.DIGEST]
-    entries = [one for one in entries if one.stage_on(timezone.now().date()) in (Stage.APPROVED, Stage.DEPRECATED)]
+    entries = [one for one in counting() if one.name == watch.name and one.pattern.kind != Kind.DIGEST]
     chosen: dict[str, None] = {}
     for entry in entries:
         fitting = [name for name in names if entry.pattern.fits(name)]

@@ -224,7 +224,7 @@ def test_bases_in_use_are_watched_and_who_is_affected_is_known(shelf: Any, team:
     assert not Watch.objects.exists()
 
 
-def test_of_a_pattern_the_newest_tags_are_watched(shelf: Any) -> None:
+def test_of_a_pattern_the_newest_tags_are_watched(shelf: Any, client: Any) -> None:
     double, name = shelf
     index = make_index(make_base("1"))
     double.push("base/os", index, *(f"3.{number}" for number in range(1, 21)), "4.0", "latest")
@@ -233,7 +233,9 @@ def test_of_a_pattern_the_newest_tags_are_watched(shelf: Any) -> None:
     poll()
     tags = Watch.objects.exclude(tag="").order_by("-tag").values_list("tag", flat=True)
     assert list(tags) == ["3.20", "3.19", "3.18", "3.17", "3.16"]
-    # What is not approved any more is not watched any more.
-    ApprovedBase.objects.update(state="banned")
-    poll()
-    assert not Watch.objects.exclude(is_used=True).exists()
+    assert 'portwarden_watched_bases{state="fine"} 6.0' in client.get("/metrics").content.decode()
+    # What is not approved any more is not watched any more, nor is what the demo invented.
+    for change in ({"state": "banned"}, {"state": "approved", "is_demo": True}):
+        ApprovedBase.objects.update(**change)
+        poll()
+        assert not Watch.objects.exclude(is_used=True).exists()
