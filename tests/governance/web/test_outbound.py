@@ -31,6 +31,8 @@ def serving(answer: Behaviour, context: ssl.SSLContext | None = None) -> Iterato
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Headers and body are two writes: the second would wait 40 ms for the other side's delayed acknowledgement.
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             seen.append(self)
