@@ -23,6 +23,7 @@ from governance.policy.exempting import exempted_lines
 from governance.policy.gather import Gatherer, key_of
 from governance.policy.kernel import Judge, Ruling
 from governance.policy.models import Round
+from governance.policy.models_exemption import Exemption
 from governance.policy.verdicts import as_rows, in_force, worst_of
 
 SLICE = 1_000
@@ -72,6 +73,13 @@ WITH given AS (
     SELECT id, 'judged', left('Verdict: ' || verdict || ' → ' || worst || text, 500) FROM before WHERE verdict <> ''
 )
 UPDATE images_image image SET verdict = before.worst FROM before WHERE image.id = before.id
+"""
+# What an image stands on or is called may exempt what is built on it, at any depth: down as long as anything changes.
+CHILDREN = """
+INSERT INTO images_verdictwork (image)
+SELECT child.id FROM unnest(%(images)s::bigint[], %(facts)s::bytea[]) AS given(image, facts)
+JOIN policy_verdict verdict ON verdict.image_id = given.image AND verdict.facts <> given.facts
+JOIN images_image child ON child.base_id = given.image AND child.merged_into_id IS NULL
 """
 EXEMPTED = """
 UPDATE images_image image SET exempted = given.number
@@ -182,6 +190,13 @@ class _Turn:
         judge = self.judge
         facts = self.gatherer.of(present)
         judged = [(one.image, judge.everywhere(one), key_of(one)) for one in facts]
+        if Exemption.objects.in_force(self.day).filter(scope=Exemption.Scope.BASE).exists():
+            with connection.cursor() as cursor:
+                keys: dict[str, Any] = {
+                    "images": [image for image, _, _ in judged],
+                    "facts": [key for _, _, key in judged],
+                }
+                cursor.execute(CHILDREN, keys)
         write(judged, self.round.pk if self.round else 0)
         show({image: rulings for image, rulings, _ in judged if present[image] != worst_of(rulings)})
         numbers = [exempted_lines(one) for one in facts]

@@ -25,7 +25,7 @@ from governance.policy.models import Verdict
 from governance.policy.models_exemption import Exemption
 from governance.policy.verdicts import judge_now
 from governance.policy.vex import document_of, images_of
-from governance.policy.work import settle_verdicts
+from governance.policy.work import ask, settle_verdicts
 from scanning.parsers import openvex
 from scanning.parsers.document import open_document
 from tests.conftest import Machine
@@ -404,3 +404,14 @@ def test_the_digest_says_what_ends_soon_and_its_link_has_as_many_rows(team, admi
     assert "2 exemptions within 14 days" in line.words
     client.force_login(owner)
     assert len(client.get(line.address).context["shown"]) == 2
+
+
+def test_a_base_corrected_in_the_middle_of_a_chain_is_followed_to_its_end(team) -> None:
+    base, middle, app = on_base(team)
+    enforce({"kind": "findings", "severity": "high"})
+    granted("base", base.repository)
+    assert verdict(app) == ("pass", 1)
+    elsewhere = make_image("registry.example/base/other:1", team=team)
+    Image.objects.filter(pk=middle.pk).update(base=elsewhere)
+    ask([middle.pk])
+    assert verdict(app) == ("fail", 0)
