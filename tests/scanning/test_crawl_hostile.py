@@ -126,6 +126,25 @@ def test_a_list_goes_on_at_no_other_host(shelf: Any, trap: Any) -> None:
     assert server.seen == []
 
 
+def test_a_name_that_means_an_inner_address_by_now_is_not_called(
+    shelf: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, row = shelf
+    crawled(row)
+    settings.OUTBOUND_ALLOWED_HOSTS = Allowed.of([])
+    save_connection(None, row, {"base_url": "https://registry.example:8443", "is_insecure": False}, "s3cret")
+    met: list[str] = []
+    monkeypatch.setattr("httpcore.SyncBackend.connect_tcp", lambda _, host, *more: met.append(host))
+    for inner in ("127.0.0.1", "10.0.0.1", "169.254.169.254", "::1"):
+        answer = [(2, 1, 6, "", ("8.8.8.8", 8443)), (2, 1, 6, "", (inner, 8443))]
+        monkeypatch.setattr("socket.getaddrinfo", lambda *_, answer=answer, **__: answer)
+        crawled(row)
+        row.refresh_from_db()
+        assert "is refused, its address is not a public one" in row.error
+    assert met == []
+    assert Image.objects.filter(tags__until=None).distinct().count() == 3
+
+
 @pytest.mark.parametrize("what", ["_catalog", "tags/list"])
 def test_a_list_without_end_is_left_and_concludes_nothing(
     shelf: Any, what: str, monkeypatch: pytest.MonkeyPatch
