@@ -62,7 +62,7 @@ def rule_words(rule: AnyRule) -> str:
         case Base():
             listed = {"allow": "is allowed by", "warn": "is not denied by", "any": "may be missing from"}[rule.accept]
             recent = f" and was built within {rule.days} days" if rule.days is not None else ""
-            return f"Its base is known, {listed} the approved list{recent}."
+            return f"Its base is known and {listed} the approved list{recent}."
         case Age():
             return f"It was built within {rule.days} days."
         case Scanned():

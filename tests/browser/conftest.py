@@ -165,6 +165,7 @@ class Fleet:
                 "/approved/new/",
                 f"/approved/{self.request}/",
             ),
+            *("/policies/", "/policies/new_policy/", "/policies/gate_decisions/"),
             *("/posture/", "/posture/?q=nothing-is-called-so", "/posture/?history=true", f"/posture/{self.run.pk}/"),
             *(f"/posture/{self.run.pk}/?change=failing", f"/deliveries/{self.run.delivery}/"),
         ]
