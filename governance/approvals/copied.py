@@ -33,6 +33,13 @@ class Copies:
         copy = self.internal.get((ref.name, ref.digest or ref.tag or "latest"), "")
         return replace(line, kept=False, copy=copy)
 
+    def settled(self, asked: Asked) -> Asked:
+        """Of a tag under which no copy was made, the copy of what it names now: several tags may name one content."""
+        if asked.kept is not False or asked.copy:
+            return asked
+        named = (self.internal.get((asked.name, one), "") for one in sorted(asked.digests | asked.points_to))
+        return replace(asked, copy=next(filter(None, named), ""))
+
     def by_content(self, asked: Asked) -> Asked:
         """Of content nobody knows where it was pulled: that of a copy counts as taken from it, being the same."""
         copy = next((self.internal[asked.name, one] for one in asked.digests if (asked.name, one) in self.internal), "")

@@ -88,7 +88,7 @@ def judge_all(lines: Sequence[Line], on: date | None = None) -> list[Judgement]:
     lines = [copies.meant(line) for line in lines]
     names = {one.name for one in approvals} & {line.reference.name for line in lines}
     history = history_of(names)
-    asked = [asked_of(line, history) for line in lines]
+    asked = [(copies.settled(one), images) for one, images in (asked_of(line, history) for line in lines)]
     contents = contents_of({image for _, images in asked for image in images}, approvals, names)
     return [judge_images(one, images, contents, approvals, day, unlisted()) for one, images in asked]
 

@@ -169,7 +169,7 @@ def _asked(
         *(Line(Reference(host, path, tag)) for tag in tags),
     ]
     meant = [replace(line, kept=True) if name in copies.sources else copies.meant(line) for line in lines]
-    return [asked_of(line, history) for line in meant]
+    return [(copies.settled(asked), images) for asked, images in (asked_of(line, history) for line in meant)]
 
 
 def _written(asked: Asked) -> str:

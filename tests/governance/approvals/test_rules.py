@@ -100,6 +100,9 @@ def test_the_copy_is_judged_as_what_was_copied_and_may_be_asked_for() -> None:
     answers = check_dockerfile(f"FROM {JAVA}:17\nFROM {copy.internal}\n")
     assert [one.said.verdict for one in answers] == ["deny", "allow"]
     assert answers[0].said.replacement == copy.internal
+    # Another tag of the same content is answered with the same copy.
+    make_image(f"{JAVA}:17.0.2", config=digest_of("java"))
+    assert check_dockerfile(f"FROM {JAVA}:17.0.2\n")[0].said.replacement == copy.internal
     Image.objects.filter(pk=make_image("shop/app:1").pk).update(base_name=copy.internal)
     assert users_of([ApprovedBase.objects.get()], None)[ApprovedBase.objects.get().pk].images == 1
 
