@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from governance.accounts.models import Team, User
 from governance.approvals.life import request_base
+from governance.briefings.services import Wish, brief, subscribe_address
 from governance.findings.models import Silence, Source
 from governance.findings.report import Check, Result, Severity
 from governance.findings.state import settle
 from governance.images.claims import Claim, record_claims
-from governance.images.models import BaseEdge, Image
+from governance.images.models import BaseEdge, Image, OwnerRule
 from governance.runtime.models import BenchmarkRun
 from scanning.models import Delivery
 from tests.browser.registries import registries
@@ -138,6 +140,7 @@ class Fleet:
     request: int
     registries: list[str]
     upstream: list[str]
+    digest: int
 
     @property
     def addresses(self) -> list[str]:
@@ -153,6 +156,8 @@ class Fleet:
             *(image + "checks/?kind=secret", "/deliveries/formats/"),
             *("/vulnerabilities/", "/vulnerabilities/CVE-2099-0666/", "/vulnerabilities/CVE-2099-0001/"),
             *("/deliveries/", f"/deliveries/{self.quarantined.pk}/", f"/deliveries/{self.done.pk}/", "/tokens/"),
+            *("/digests/", f"/digests/{self.digest}/", "/digests/readers/", "/digests/subscription/"),
+            *(f"/digests/{self.digest}/mail/", "/teams/rules/", "/images/repositories/?owned=false"),
             *("/teams/", f"/teams/{self.team.pk}/", "/people/", f"/people/{self.mate.pk}/", "/account/"),
             f"/images/repositories/{self.image.repository_id}/",
             *("/sources/", f"/sources/{self.source.pk}/"),
@@ -221,8 +226,19 @@ def fleet(ada: User) -> Fleet:
     sources = registries(team, image, HOSTILE)
     run = benchmarks(team, done.pk)
     return Fleet(
-        team, mate, image, deliver(b'{"unknown": 1}'), done, run, base, source, asked, sources, upstream(team, HOSTILE)
+        *(team, mate, image, deliver(b'{"unknown": 1}'), done, run, base, source, asked, sources),
+        *(upstream(team, HOSTILE), digest(ada, team)),
     )
+
+
+def digest(ada: User, team: Team) -> int:
+    """What the team's mailbox would have got, and a rule that gives nothing out."""
+    OwnerRule.objects.create(kind="pattern", pattern="registry.example/nowhere/*", team=team)
+    row = subscribe_address(ada, "shop@example.org", team, Wish())
+    row.starts_at = datetime(2026, 1, 1, tzinfo=UTC)
+    made = brief(row, timezone.now())
+    assert made is not None
+    return made.pk
 
 
 def bases(image: Image, team: Team, layer: str) -> Image:
