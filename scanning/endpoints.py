@@ -21,6 +21,7 @@ from governance.celery import app
 from governance.findings.models import Silence, Source
 from governance.findings.osv.rematch import waiting as unmatched
 from governance.findings.weigh import waiting
+from governance.runtime.models import Agent
 from governance.web.problems import problem
 from scanning.admission import image_policy, validate
 from scanning.feed_views import rows
@@ -41,6 +42,7 @@ HEARD = Gauge("portwarden_source_heard_timestamp_seconds", "When the source was 
 ALARMS = Gauge("portwarden_upstream_alarms", "Open alarms about bases where they come from", ["kind"])
 WATCHED = Gauge("portwarden_watched_bases", "Bases that are watched upstream, by how they were found", ["state"])
 COPIES = Gauge("portwarden_kept_copies", "Copies of bases, by state", ["state"])
+AGENTS = Gauge("portwarden_agents", "Runtime agents by state", ["state"])
 QUARANTINED = Gauge("portwarden_deliveries_quarantined", "Deliveries in quarantine")
 
 
@@ -98,6 +100,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
     QUARANTINED.set(Delivery.objects.filter(state=Delivery.State.QUARANTINED).count())
     _sources()
     _bases()
+    expected = Agent.objects.expected().filter(cluster__is_demo=False)
+    for state, is_heard in (("heard", True), ("silent", False)):
+        AGENTS.labels(state).set(expected.filter(silent_since__isnull=is_heard).count())
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 

@@ -10,12 +10,13 @@ from governance.findings import enrichment, life, split, state, weigh
 from governance.findings.osv import rematch as osv_rematch
 from governance.overview.days import note_day
 from governance.policy.work import prune_grounds, settle_verdicts
-from governance.runtime.counts import settle_running
+from governance.runtime.counts import prune_stopped, settle_running
 from governance.runtime.owners import apply_rules
 from scanning import copies as copying
 from scanning import crawl as crawling
 from scanning import deliveries, hearing, looks, pool, posting, refresh, retention, scan_plan, scans
 from scanning import upstream as watching
+from scanning.agents import prune_snapshots
 from scanning.hints import hint
 from scanning.slots import take_slot
 
@@ -30,11 +31,13 @@ def work_off() -> None:
 
 @shared_task(ignore_result=True)
 def prune() -> None:
-    """Drop old bodies, splits that no image shows, and reasons that are no image's."""
+    """Drop old bodies, splits and reasons that are no image's, applied snapshots, and what stopped long ago."""
     if take_slot("prune", 3600):
         deliveries.prune()
         split.prune_splits()
         prune_grounds()
+        prune_snapshots()
+        prune_stopped()
         posting.prune()
 
 

@@ -6,12 +6,14 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from governance.findings.models import Scan
+from governance.findings.models import AGENT, Scan
 from governance.images.models import Event, Image, Tag
 from governance.policy.exempting import decided_of
 from governance.policy.models_exemption import Exemption
+from governance.runtime.models import Running
 
 MOST = 200
 
@@ -34,14 +36,31 @@ class Entry:
 def timeline_of(image: Image) -> list[Entry]:
     """The newest entries first, at most 200."""
     entries = [Entry(image.built_at, "built", "Built")] if image.built_at else []
-    scans = Scan.objects.looks().filter(image=image).select_related("finding_set").order_by("-scanned_at")[:MOST]
+    told = list(Scan.objects.filter(image=image).select_related("finding_set").order_by("-scanned_at")[:MOST])
+    scans = [scan for scan in told if scan.scanner != AGENT]
     entries += [Entry(scan.scanned_at, "scan", scan_text(scan), scan.stage, scan.delivery) for scan in scans]
     tags = Tag.objects.filter(image=image).select_related("repository__registry").order_by("-since")[:MOST]
     entries += [Entry(tag.since, "tag", f"{tag.repository}:{tag.name} points here") for tag in tags]
     entries += [Entry(tag.until, "tag", f"{tag.repository}:{tag.name} moved on") for tag in tags if tag.until]
     entries += [Entry(row.at, row.kind, row.text) for row in Event.objects.filter(image=image).order_by("-at")[:MOST]]
+    if len(scans) < len(told):
+        entries += [entry for row in runs_of(image) for entry in run_entries(row)]
     entries += [entry for row in decided_of(image) for entry in exemption_entries(row)]
     return sorted(entries, key=lambda entry: entry.at, reverse=True)[:MOST]
+
+
+def runs_of(image: Image) -> QuerySet[Running]:
+    """Where it runs and ran, the newest first."""
+    return Running.objects.filter(image=image).select_related("workload__cluster").order_by("-first_seen")[:MOST]
+
+
+def run_entries(row: Running) -> list[Entry]:
+    """When an agent saw it begin, and no more."""
+    where = f"{row.workload.kind} {row.workload} in {row.workload.cluster}"
+    began = Entry(row.first_seen, "running", f"{where} runs it", "runtime")
+    if row.stopped_at is None:
+        return [began]
+    return [began, Entry(row.stopped_at, "stopped", f"{where} runs it no more", "runtime")]
 
 
 def exemption_entries(row: Exemption) -> list[Entry]:

@@ -24,6 +24,7 @@ from governance.overview.figures import figures
 from governance.overview.filters import ImageFilterSet
 from governance.policy.exemption_filters import ends_soon
 from governance.policy.models_exemption import Exemption
+from governance.runtime.models import Agent, Cluster
 from governance.web.keyset import Page
 from governance.web.views import ListPage, render_page
 
@@ -81,10 +82,13 @@ def ending_soon(request: HttpRequest) -> dict[str, int]:
     alarms = UpstreamAlarm.objects.filter(ended_at=None)
     if teams is not None:
         alarms = alarms.filter(teams__overlap=teams)
-    found = {
+    found: dict[str, QuerySet[Any]] = {
         "ending_entries": approved.filter(state__in=ApprovedBase.LISTED),
         "ending_exemptions": exemptions,
         "alarms": alarms,
+        "silent_agents": Agent.objects.expected().filter(
+            cluster__in=Cluster.objects.visible_to(viewer).filter(is_demo=False), silent_since__isnull=False
+        ),
     }
     # One question for all.
     first, *others = [

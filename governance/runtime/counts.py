@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from governance.findings.weigh import weigh
 from governance.images.locks import lock_images
-from governance.runtime.models import Agent, Running
+from governance.runtime.models import Agent, Running, Workload
 
 SLICE = 500
 
@@ -102,3 +103,19 @@ def judge_agents(known_until: datetime, since: datetime) -> list[Agent]:
         told = Running.objects.now().filter(agent__in=silent, image__isnull=False).order_by()
         recount(set(told.values_list("image", flat=True).distinct()))
     return list(Agent.objects.filter(pk__in=silent).select_related("cluster"))
+
+
+# What stopped longer ago is forgotten, and that its image ever ran.
+KEPT = timedelta(days=400)
+
+
+@transaction.atomic
+def prune_stopped(most: int = 10_000) -> int:
+    """Forget what stopped long ago; returns how many stretches."""
+    old = Running.objects.filter(stopped_at__lt=Now() - KEPT).order_by("pk")
+    rows = dict(old.values_list("pk", "image")[:most])
+    if rows:
+        Running.objects.filter(pk__in=rows).delete()
+        Workload.objects.filter(stopped_at__lt=Now() - KEPT, running=None).delete()
+        recount({image for image in rows.values() if image})
+    return len(rows)

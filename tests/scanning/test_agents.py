@@ -5,22 +5,24 @@ from __future__ import annotations
 import itertools
 import json
 import random
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
-from governance.accounts.models import Team, Token
+from governance.accounts.models import Team, Token, User
 from governance.findings.models import Scan, Source
 from governance.images.models import Image, Repository, Tag
-from governance.runtime.counts import judge_agents, settle_running
+from governance.runtime.counts import judge_agents, prune_stopped, settle_running
 from governance.runtime.models import Agent, Cluster, Running, Sighting, Workload
 from scanning import hearing
-from scanning.agents import AGENT
+from scanning.agents import AGENT, prune_snapshots
 from scanning.deliveries import Envelope, accept, claim
 from scanning.ingest import process
 from scanning.models import Delivery
 from tests.conftest import Machine
-from tests.make import deliver, digest_of, make_body, make_report, make_token
+from tests.make import RUNS_SINCE, deliver, digest_of, make_body, make_report, make_token
 
 pytestmark = pytest.mark.django_db
 NUMBERS = itertools.count(1)
@@ -341,3 +343,34 @@ def test_hostile_words_are_kept_as_words() -> None:
     assert len(running.workload.labels) == 50
     assert running.instances == 1_000_000
     assert "\x00" not in running.workload.name
+
+
+def test_applied_snapshots_are_kept_for_an_hour_and_what_stopped_for_a_year(admin: User) -> None:
+    tell(make_snapshot(make_container()))
+    tell(make_snapshot(number=2))
+    page = Client()
+    page.force_login(admin)
+    assert "agent-snapshot" not in page.get("/deliveries/").content.decode()
+    assert "agent-snapshot" in page.get("/deliveries/?state=done").content.decode()
+    assert prune_snapshots() == 0
+    assert prune_stopped() == 0
+    Delivery.objects.update(finished_at=RUNS_SINCE)
+    Running.objects.update(stopped_at=RUNS_SINCE - timedelta(days=500))
+    Workload.objects.update(stopped_at=RUNS_SINCE - timedelta(days=500))
+    assert prune_snapshots() == 2
+    assert prune_stopped() == 1
+    assert not Workload.objects.exists()
+    assert Image.objects.get().running is None
+
+
+def test_it_is_in_the_life_of_the_image_and_in_the_first_numbers(admin: User, reader: Machine) -> None:
+    tell(make_snapshot(make_container()))
+    image = Image.objects.get()
+    told = reader.get(f"/api/v1/images/{image.pk}/timeline/").json()
+    assert ("running", "Deployment shop/api in prod-eu runs it") in [(one["kind"], one["text"]) for one in told]
+    page = Client()
+    page.force_login(admin)
+    assert "agent silent" not in page.get("/").content.decode()
+    Agent.objects.update(silent_since=RUNS_SINCE)
+    assert "1</b><span>agent silent" in page.get("/").content.decode()
+    assert "prod-eu" in page.get("/workloads/agents/?state=silent&demo=false").content.decode()
