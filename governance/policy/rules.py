@@ -217,10 +217,10 @@ def _built(prepared: Prepared, facts: Facts) -> Said:
 
 
 def _age(built: date, days: int, day: date, what: str, advice: str) -> Said:
-    age = (day - built).days
-    if age <= days:
+    if (day - built).days <= days:
         return HOLDS
-    return Said(True, f"{what} was built {age} days ago, on {built}; {days} days are allowed. {advice}", 1)
+    # The date and no number of days: the sentence stays the same tomorrow, and is stored once.
+    return Said(True, f"{what} was built on {built}, more than {days} days ago. {advice}", 1)
 
 
 def _scanned(prepared: Prepared, facts: Facts) -> Said:
