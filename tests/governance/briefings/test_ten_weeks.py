@@ -83,6 +83,7 @@ class Company:
             Event.objects.create(image=base, kind=Event.Kind.GONE, text="No longer in it", at=at)
         if week == 7:
             source = Source.objects.get(sender=f"token:{self.tokens[2].pk}")
+            Source.objects.filter(pk=source.pk).update(name="gitlab")
             Silence.objects.create(source=source, since=START + 5 * WEEK, raised_at=START + 6 * WEEK)
 
 
