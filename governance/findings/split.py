@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 
 from governance.findings.models import FindingSet, FindingSplit, PackageSet
 from governance.findings.sets import places_of
-from governance.findings.vex_apply import bases_changed
+from governance.findings.vex_apply import REBASED
 from governance.findings.weigh import weigh
 
 SLICE = 1000
@@ -133,7 +133,7 @@ def packages_below(package_set: int, depth: int) -> set[int]:
 
 
 # The rows of both sides sorted, so that nobody waits in a circle. All the images stay locked, for `weigh`.
-STORE = """
+STORE = f"""
 WITH stored AS (
     INSERT INTO findings_findingsplit (finding_set_id, base_set_id, package_set_id, depth, how, own, critical, high,
         medium, low, unknown, fixable)
@@ -153,10 +153,10 @@ WITH stored AS (
         AND stored.depth = pair.depth AND stored.base_set_id IS NOT DISTINCT FROM pair.base_set
         AND stored.package_set_id IS NOT DISTINCT FROM pair.package_set
     ORDER BY image.id FOR NO KEY UPDATE OF image
-)
+), rebased AS ({REBASED})
 UPDATE images_image image SET split_id = fact.split FROM fact
 WHERE image.id = fact.id AND image.split_id IS DISTINCT FROM fact.split
-"""
+"""  # noqa: S608 (our own text)
 
 
 def split(images: Mapping[int, Pair | None]) -> None:
@@ -175,7 +175,6 @@ def settle_splits(most: int = 10 * SLICE) -> int:
     while taken == SLICE and done < most:
         with transaction.atomic():
             if images := take(SLICE):
-                bases_changed(images)
                 split(images)
         taken = len(images)
         done += taken

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -270,6 +270,7 @@ ORDER BY image.id ON CONFLICT DO NOTHING
 """
 # Of these images those that have another base than when they were split, or one that says something else now; if the
 # old or the new one has findings set aside.
+# A part of the statement that splits them (`split.STORE`), which knows the images as `fact`.
 REBASED = """
 INSERT INTO findings_remerge (image_id)
 SELECT image.id FROM images_image image
@@ -277,7 +278,7 @@ JOIN findings_findingset own ON own.id = image.finding_set_id
 LEFT JOIN images_image base ON base.id = image.base_id
 LEFT JOIN findings_findingset theirs ON theirs.id = base.finding_set_id
 LEFT JOIN findings_findingsplit split ON split.id = image.split_id
-WHERE image.id = ANY(%s) AND split.base_set_id IS DISTINCT FROM theirs.id
+WHERE image.id IN (SELECT id FROM fact) AND split.base_set_id IS DISTINCT FROM theirs.id
   AND (cardinality(own.by_vex) > 0 OR cardinality(theirs.by_vex) > 0)
 ORDER BY image.id ON CONFLICT DO NOTHING
 """
@@ -302,12 +303,6 @@ def settle_vex(most: int = 50 * SLICE) -> int:
             cursor.execute(KEEP, [ids])
         done += len(work)
     return done
-
-
-def bases_changed(images: Collection[int]) -> None:
-    """Before these images are split anew: statements on their bases may say something else of them now."""
-    with connection.cursor() as cursor:
-        cursor.execute(REBASED, [list(images)])
 
 
 NAMED_NOW = """

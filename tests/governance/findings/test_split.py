@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from itertools import permutations
+from typing import Any
 
 import pytest
+from django.db import connection
 
 from governance.findings.models import FindingSplit
 from governance.findings.split import prune_splits
 from governance.findings.state import settle
-from governance.images.models import Image, SplitWork
-from tests.make import deliver, digest_of, make_grype, make_report, make_vulnerability
+from governance.images.claims import queue
+from governance.images.models import Image, LineageWork, SplitWork
+from tests.make import deliver, digest_of, make_grype, make_image, make_report, make_vulnerability
 
 pytestmark = pytest.mark.django_db
 BASE, LAYERS = [digest_of("layer 1"), digest_of("layer 2")], [digest_of(f"layer {n}") for n in (1, 2, 3)]
@@ -128,3 +131,23 @@ def test_a_split_that_no_image_shows_goes() -> None:
     assert own("app") == ("sets", 2)
     assert prune_splits() == 1
     assert own("app") == ("sets", 2)
+
+
+def test_an_image_that_arrives_costs_ten_statements_beside_its_report() -> None:
+    make_image("registry.example/base:1", DiffIDs=[digest_of("a")])
+    image = make_image("registry.example/child:1", DiffIDs=[digest_of("a"), digest_of("b")])
+    settle()
+    Image.objects.filter(pk=image.pk).update(base=None, base_rung=0, split=None)
+    queue([image.pk], LineageWork.Spread.LAYERS)
+    asked: list[str] = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        asked.append(sql)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        settle()
+    image.refresh_from_db()
+    assert image.split_id
+    # Its base, its split, and whom it concerns; the test's own savepoints do not count.
+    assert len([sql for sql in asked if "SAVEPOINT" not in sql]) <= 10, asked
