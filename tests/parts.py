@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +32,16 @@ def need(*programs: str) -> list[str]:
     if why := _trouble(programs):
         pytest.skip(why)
     return [_find(name) for name in programs]
+
+
+@contextmanager
+def short_directory() -> Iterator[Path]:
+    """For what engines keep while they run: Podman refuses a path of more than 50 characters."""
+    path = Path(tempfile.mkdtemp(prefix="pw-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _find(program: str) -> str:

@@ -37,7 +37,7 @@ events_logger = "file"
 class Tools:
     """The programs, with one store for all."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, run: Path) -> None:
         self.buildah, self.podman, self.skopeo, _ = need("buildah", "podman", "skopeo", "runc")
         self.root, self.context = root, root / "context"
         self.context.mkdir()
@@ -48,7 +48,7 @@ class Tools:
             "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
             "TMPDIR": str(root),
         }
-        self.store = ["--root", str(root / "store"), "--runroot", str(root / "run"), "--storage-driver", "vfs"]
+        self.store = ["--root", str(root / "store"), "--runroot", str(run), "--storage-driver", "vfs"]
 
     def run(self, *command: str, text: str = "") -> None:
         done = subprocess.run(

@@ -168,7 +168,7 @@ def test_audit_lets_it_run_and_says_what_enforcing_would_do(cluster: str) -> Non
     bad_image()
     said = ask(cluster, make_review())["response"]
     assert (said["uid"], said["allowed"]) == ("u1", True)
-    assert said["warnings"][0].startswith(f"portwarden: would be denied: {NAME}: 1 high or worse findings")
+    assert said["warnings"][0].startswith(f"portwarden: would be denied: {NAME}: 1 high or worse finding (0")
     assert max(map(len, said["warnings"])) <= 120
     assert said["auditAnnotations"] == {"verdict": "fail", "mode": "audit", "policy": "test"}
     assert "patch" not in said

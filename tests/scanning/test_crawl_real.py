@@ -34,6 +34,7 @@ from scanning.ingest import process
 from scanning.models import Connection, Delivery, RepositoryCrawl, TagMark
 from scanning.models_hooks import Look
 from scanning.webhook_sources import Wanted, add_source
+from tests.parts import short_directory
 from tests.registry import make_artifact, make_built, make_index, make_layer
 from tests.scanning.real_images import BUILT_ON, UNSURE, Tools, build_all, truth
 from tests.scanning.real_registry import PASSWORD, USER, RealRegistry, free_port, running
@@ -62,13 +63,15 @@ class Shelf:
 
 
 @pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
     root, port = tmp_path_factory.mktemp("shelf"), free_port()
-    tools = Tools(root)
-    with running(root, port, root / "built") as registry:
-        build_all(tools, registry.host)
-        registry.push("charts/api", CHART, "1")
-        return Shelf(root, port, tools, truth(registry))
+    with short_directory() as run:
+        tools = Tools(root, run)
+        with running(root, port, root / "built") as registry:
+            build_all(tools, registry.host)
+            registry.push("charts/api", CHART, "1")
+            known = truth(registry)
+        yield Shelf(root, port, tools, known)
 
 
 def connect(port: int, settings: Any) -> Connection:

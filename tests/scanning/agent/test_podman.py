@@ -15,7 +15,7 @@ import pytest
 from governance.images.models import Image
 from governance.runtime.models import Agent as AgentRow
 from governance.runtime.models import Running
-from tests.parts import need
+from tests.parts import need, short_directory
 from tests.scanning.agent.receiver import Agent, Receiver, eventually
 from tests.scanning.real_images import CONTAINERS
 
@@ -26,7 +26,7 @@ API = "registry.example/shop/api"
 class Podman:
     """An engine with a store of its own, served on a socket."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, run: Path) -> None:
         self.program, _ = need("podman", "runc")
         if os.getuid() != 0:
             pytest.skip("podman: without root it needs ranges of user ids that not every machine has")
@@ -37,7 +37,7 @@ class Podman:
             "HOME": str(directory),
             "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
         }
-        places = ["--root", str(directory / "store"), "--runroot", str(directory / "run")]
+        places = ["--root", str(directory / "store"), "--runroot", str(run)]
         self.command = [self.program, *places, "--tmpdir", str(directory / "tmp"), "--storage-driver", "vfs"]
         self.archive = directory / "root.tar"
 
@@ -90,16 +90,17 @@ class Podman:
 @pytest.fixture(scope="module")
 def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
     """With two images, under one name by and by."""
-    engine = Podman(tmp_path_factory.mktemp("podman"))
-    service = engine.serve()
-    try:
-        engine.make_image(f"{API}:1.0", "one")
-        engine.make_image(f"{API}:1.1", "two")
-        yield engine
-    finally:
-        engine.run("rm", "--all", "--force", "--time", "0")
-        service.terminate()
-        service.wait(10)
+    with short_directory() as run:
+        engine = Podman(tmp_path_factory.mktemp("podman"), run)
+        service = engine.serve()
+        try:
+            engine.make_image(f"{API}:1.0", "one")
+            engine.make_image(f"{API}:1.1", "two")
+            yield engine
+            engine.run("rm", "--all", "--force", "--time", "0")
+        finally:
+            service.terminate()
+            service.wait(10)
 
 
 def known() -> set[tuple[str, str]]:

@@ -117,7 +117,7 @@ def test_the_image_list_marks_filters_and_sorts(as_admin: Client) -> None:
 def test_the_start_page_puts_known_exploits_first(as_admin: Client) -> None:
     feed_all("registry.example/shop/api:1.0")
     page = text_of(as_admin, "/")
-    assert "/images/?exploited=true" in page
+    assert "/images/?live=true&amp;exploited=true" in page
     assert "1 image with vulnerabilities that are known to be used in attacks" in re.sub(r"<[^>]+>", " ", page).replace(
         "  ", " "
     )

@@ -101,6 +101,7 @@ def build(live_server, worker, tmp_path: Path) -> Any:
 def test_every_recipe_passes_and_stops_as_the_policy_says(build: Any, tmp_path: Path) -> None:
     recipes = {name: steps(name) for name in ("Plain shell", "GitHub Actions", "GitLab CI", "Jenkins")}
     assert all(any("portwarden-gate --report" in step for step in found) for found in recipes.values())
+    enforce({"kind": "findings", "severity": "critical"})
     for name, commands in recipes.items():
         status, said = build(commands)
         assert status == 0, (name, said)
