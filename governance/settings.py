@@ -243,9 +243,7 @@ OUTBOUND_NO_PROXY = env_list("OUTBOUND_NO_PROXY", "")
 # The mail server that digests and alerts go through (none: they are only kept), its port, and how it is spoken to:
 # `starttls`, `tls` from the first byte, or `off` for a server on this machine.
 SMTP_HOST = os.environ.get("SMTP_HOST", "")
-SMTP_TLS = os.environ.get("SMTP_TLS", "starttls")
-if SMTP_TLS not in ("starttls", "tls", "off"):
-    raise ImproperlyConfigured("SMTP_TLS must be starttls, tls or off")
+SMTP_TLS = env_choice("SMTP_TLS", "starttls", "tls", "off")
 SMTP_PORT = env_int("SMTP_PORT", {"starttls": 587, "tls": 465, "off": 25}[SMTP_TLS], 1)
 SMTP_USER = os.environ.get("SMTP_USER", "")
 SMTP_PASSWORD = env_secret("SMTP_PASSWORD")

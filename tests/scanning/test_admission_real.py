@@ -20,9 +20,9 @@ from governance.accounts.models import Token
 from governance.policy.models import GateDecision
 from scanning.admission import FRESH, MEMORY
 from tests.governance.policy.force import enforce
-from tests.kubernetes import ApiServer, api_server
 from tests.make import make_image, make_token
 from tests.parts import need
+from tests.scanning.agent.api_server import ApiServer
 
 GOOD, BAD = "registry.example/shop/web:1.0", "registry.example/shop/api:1.0"
 PODS = "/api/v1/namespaces/default/pods"
@@ -31,9 +31,10 @@ DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 
 
 @pytest.fixture(scope="module")
-def kubernetes() -> Iterator[ApiServer]:
-    with api_server() as server:
-        yield server
+def kubernetes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    started = ApiServer(tmp_path_factory.mktemp("kubernetes"))
+    yield started
+    started.stop()
 
 
 @contextmanager
@@ -126,35 +127,34 @@ def test_a_denied_pod_is_refused_with_our_reasons(kubernetes: ApiServer, live_se
     enforce({"kind": "findings", "severity": "high"})
     secret = make_token(Token.Scope.AGENT)[1]
     with behind_tls(live_server.url, tmp_path) as (url, certificate):
-        kubernetes.create(HOOKS, webhook(url, secret, certificate))
+        assert kubernetes.answered("POST", HOOKS, webhook(url, secret, certificate))[0] == 201
         try:
-            until(lambda: kubernetes.ask("POST", f"{PODS}?dryRun=All", pod(BAD, "probe"))[0] == 403)
+            until(lambda: kubernetes.answered("POST", f"{PODS}?dryRun=All", pod(BAD, "probe"))[0] == 403)
             assert not GateDecision.objects.exists()
 
-            status, said = kubernetes.ask("POST", PODS, pod(BAD, "bad"))
+            status, said = kubernetes.answered("POST", PODS, pod(BAD, "bad"))
             assert status == 403
             assert f"portwarden: {BAD}: 1 high or worse finding (0 allowed): CVE-2099-0001" in said["message"]
             assert GateDecision.objects.get().verdict == "fail"
 
-            kubernetes.create(PODS, pod(GOOD, "good"))
+            assert kubernetes.answered("POST", PODS, pod(GOOD, "good"))[0] == 201
             inner = [{"name": "wait", "image": BAD}]
-            assert kubernetes.ask("POST", PODS, pod(GOOD, "mixed", initContainers=inner))[0] == 403
+            assert kubernetes.answered("POST", PODS, pod(GOOD, "mixed", initContainers=inner))[0] == 403
             labels = {"matchLabels": {"app": "x"}}
             template = {"metadata": {"labels": {"app": "x"}}, "spec": pod(BAD, "x")["spec"]}
             deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}}
             deployment |= {"spec": {"selector": labels, "template": template}}
-            assert kubernetes.ask("POST", DEPLOYMENTS, deployment)[0] == 403
+            assert kubernetes.answered("POST", DEPLOYMENTS, deployment)[0] == 403
 
             # What it runs already is not asked about again; another image is.
-            patch = {"Content-Type": "application/merge-patch+json"}
+            merge, strategic = "application/merge-patch+json", "application/strategic-merge-patch+json"
             label = {"metadata": {"labels": {"a": "b"}}}
-            assert kubernetes.ask("PATCH", f"{PODS}/good", label, **patch)[0] == 200
+            assert kubernetes.answered("PATCH", f"{PODS}/good", label, merge)[0] == 200
             change = {"spec": {"containers": [{"name": "main", "image": BAD}]}}
-            strategic = {"Content-Type": "application/strategic-merge-patch+json"}
-            assert kubernetes.ask("PATCH", f"{PODS}/good", change, **strategic)[0] == 403
+            assert kubernetes.answered("PATCH", f"{PODS}/good", change, strategic)[0] == 403
 
             settings.ADMISSION_MODE = "audit"
             time.sleep(FRESH)
-            kubernetes.create(PODS, pod(BAD, "bad"))
+            assert kubernetes.answered("POST", PODS, pod(BAD, "bad"))[0] == 201
         finally:
-            kubernetes.ask("DELETE", f"{HOOKS}/portwarden")
+            kubernetes.answered("DELETE", f"{HOOKS}/portwarden")

@@ -104,8 +104,8 @@ class ApiServer:
             process.kill()
             process.wait(10)
 
-    def call(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
-        """As the administrator; {} for what is not there."""
+    def answered(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> tuple[int, Any]:
+        """As the administrator: (status, document)."""
         request = urllib.request.Request(  # noqa: S310 (its address is ours)
             self.address + path,
             None if body is None else json.dumps(body).encode(),
@@ -114,12 +114,18 @@ class ApiServer:
         )
         try:
             context = verifying(str(self.ca))
-            with urllib.request.urlopen(request, timeout=10, context=context) as answer:  # noqa: S310
-                return json.load(answer)
+            with urllib.request.urlopen(request, timeout=20, context=context) as answer:  # noqa: S310
+                return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
-            if error.code in (404, 409):
-                return {}
-            raise AssertionError(error.read().decode()) from error
+            return error.code, json.load(error)
+
+    def call(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
+        """The document; {} for what is not there."""
+        status, document = self.answered(method, path, body, kind)
+        if status in (404, 409):
+            return {}
+        assert status < 400, document
+        return document
 
     def make(self, path: str, kind: str, name: str, **members: Any) -> Any:
         """An object."""
