@@ -30,13 +30,6 @@ HOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 
 
-@pytest.fixture(scope="module")
-def kubernetes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    started = ApiServer(tmp_path_factory.mktemp("kubernetes"))
-    yield started
-    started.stop()
-
-
 @contextmanager
 def behind_tls(url: str, directory: Path) -> Iterator[tuple[str, bytes]]:
     """(address, certificate): the server at `url` behind TLS, which the API server insists on."""
@@ -119,7 +112,7 @@ def until(answers: Callable[[], bool]) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_denied_pod_is_refused_with_our_reasons(kubernetes: ApiServer, live_server, settings, tmp_path) -> None:
+def test_a_denied_pod_is_refused_with_our_reasons(api_server: ApiServer, live_server, settings, tmp_path) -> None:
     settings.ADMISSION_MODE = "enforce"
     MEMORY.clear()
     make_image(BAD)
@@ -127,34 +120,35 @@ def test_a_denied_pod_is_refused_with_our_reasons(kubernetes: ApiServer, live_se
     enforce({"kind": "findings", "severity": "high"})
     secret = make_token(Token.Scope.AGENT)[1]
     with behind_tls(live_server.url, tmp_path) as (url, certificate):
-        assert kubernetes.answered("POST", HOOKS, webhook(url, secret, certificate))[0] == 201
+        assert api_server.answered("POST", HOOKS, webhook(url, secret, certificate))[0] == 201
         try:
-            until(lambda: kubernetes.answered("POST", f"{PODS}?dryRun=All", pod(BAD, "probe"))[0] == 403)
+            until(lambda: api_server.answered("POST", f"{PODS}?dryRun=All", pod(BAD, "probe"))[0] == 403)
             assert not GateDecision.objects.exists()
 
-            status, said = kubernetes.answered("POST", PODS, pod(BAD, "bad"))
+            status, said = api_server.answered("POST", PODS, pod(BAD, "bad"))
             assert status == 403
             assert f"portwarden: {BAD}: 1 high or worse finding (0 allowed): CVE-2099-0001" in said["message"]
             assert GateDecision.objects.get().verdict == "fail"
 
-            assert kubernetes.answered("POST", PODS, pod(GOOD, "good"))[0] == 201
+            assert api_server.answered("POST", PODS, pod(GOOD, "good"))[0] == 201
             inner = [{"name": "wait", "image": BAD}]
-            assert kubernetes.answered("POST", PODS, pod(GOOD, "mixed", initContainers=inner))[0] == 403
+            assert api_server.answered("POST", PODS, pod(GOOD, "mixed", initContainers=inner))[0] == 403
             labels = {"matchLabels": {"app": "x"}}
             template = {"metadata": {"labels": {"app": "x"}}, "spec": pod(BAD, "x")["spec"]}
             deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}}
             deployment |= {"spec": {"selector": labels, "template": template}}
-            assert kubernetes.answered("POST", DEPLOYMENTS, deployment)[0] == 403
+            assert api_server.answered("POST", DEPLOYMENTS, deployment)[0] == 403
 
             # What it runs already is not asked about again; another image is.
             merge, strategic = "application/merge-patch+json", "application/strategic-merge-patch+json"
             label = {"metadata": {"labels": {"a": "b"}}}
-            assert kubernetes.answered("PATCH", f"{PODS}/good", label, merge)[0] == 200
+            assert api_server.answered("PATCH", f"{PODS}/good", label, merge)[0] == 200
             change = {"spec": {"containers": [{"name": "main", "image": BAD}]}}
-            assert kubernetes.answered("PATCH", f"{PODS}/good", change, strategic)[0] == 403
+            assert api_server.answered("PATCH", f"{PODS}/good", change, strategic)[0] == 403
 
             settings.ADMISSION_MODE = "audit"
             time.sleep(FRESH)
-            assert kubernetes.answered("POST", PODS, pod(BAD, "bad"))[0] == 201
+            assert api_server.answered("POST", PODS, pod(BAD, "bad"))[0] == 201
         finally:
-            kubernetes.answered("DELETE", f"{HOOKS}/portwarden")
+            api_server.answered("DELETE", f"{HOOKS}/portwarden")
+            api_server.answered("DELETE", f"{PODS}?gracePeriodSeconds=0")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from scanning.agent.wire import verifying
 from tests.parts import need
@@ -104,12 +105,14 @@ class ApiServer:
             process.kill()
             process.wait(10)
 
-    def answered(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> tuple[int, Any]:
-        """As the administrator: (status, document)."""
+    def answered(
+        self, method: str, path: str, body: Any = None, kind: str = "application/json", token: str = ADMIN
+    ) -> tuple[int, Any]:
+        """As the administrator, or whose token it is: (status, document)."""
         request = urllib.request.Request(  # noqa: S310 (its address is ours)
             self.address + path,
             None if body is None else json.dumps(body).encode(),
-            {"Authorization": f"Bearer {ADMIN}", "Content-Type": kind},
+            {"Authorization": f"Bearer {token}", "Content-Type": kind},
             method=method,
         )
         try:
@@ -133,6 +136,20 @@ class ApiServer:
         made = self.call("POST", path, {"apiVersion": version_of(path), "kind": kind, "metadata": meta, **members})
         assert made, (path, name)
         return made
+
+    def apply(self, manifests: str) -> None:
+        """All the objects of a file of YAML, each into its namespace."""
+        for one in yaml.safe_load_all(manifests):
+            version, plural, meta = one["apiVersion"], f"{one['kind'].lower()}s", one["metadata"]
+            root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+            inside = f"/namespaces/{meta['namespace']}" if "namespace" in meta else ""
+            assert self.call("POST", f"{root}{inside}/{plural}", one), one["kind"]
+
+    def token_of(self, namespace: str, account: str) -> str:
+        """What a pod of this service account is given: TokenRequest, for ten minutes, the shortest there is."""
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
+        wanted = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 600}}
+        return str(self.call("POST", path, wanted)["status"]["token"])
 
     def patch(self, path: str, body: Any) -> Any:
         return self.call("PATCH", path, body, "application/merge-patch+json")

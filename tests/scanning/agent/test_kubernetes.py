@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from scanning.agent import kubernetes
 from scanning.agent.kubernetes import Kubernetes
@@ -67,14 +66,11 @@ class Relay:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    """With a node, the agent's rights as documented, and a Deployment's and a CronJob's pods."""
-    started = ApiServer(tmp_path_factory.mktemp("kubernetes"))
-    try:
-        furnish(started)
-        yield started
-    finally:
-        started.stop()
+def server(api_server: ApiServer) -> Iterator[ApiServer]:
+    """With a node, a Deployment's pods, and the agent's manifests applied as documented."""
+    furnish(api_server)
+    yield api_server
+    api_server.call("DELETE", "/api/v1/namespaces/shop/pods?gracePeriodSeconds=0")
 
 
 def furnish(server: ApiServer) -> None:
@@ -85,9 +81,8 @@ def furnish(server: ApiServer) -> None:
     server.patch("/api/v1/nodes/node-1/status", {"status": {"nodeInfo": info | {"kubeletVersion": "v1.34.1"}}})
     server.make("/api/v1/namespaces", "Namespace", "shop")
     server.make("/apis/node.k8s.io/v1/runtimeclasses", "RuntimeClass", "sandboxed", handler="runsc")
-    for one in yaml.safe_load_all(MANIFESTS.read_text()):
-        if one["kind"] == "ClusterRole":
-            server.call("POST", "/apis/rbac.authorization.k8s.io/v1/clusterroles", one)
+    server.make("/api/v1/namespaces", "Namespace", "portwarden")
+    server.apply(MANIFESTS.read_text())
     deployment = server.make("/apis/apps/v1/namespaces/shop/deployments", "Deployment", "api", spec=template("api"))
     replicas = server.make(
         *("/apis/apps/v1/namespaces/shop/replicasets", "ReplicaSet", "api-5d9c8"),
@@ -147,14 +142,25 @@ def relay(server: ApiServer) -> Iterator[Relay]:
     found.cut()
 
 
-@pytest.fixture
-def agent(server: ApiServer, relay: Relay, tmp_path: Path) -> Kubernetes:
-    """Through the relay, with a short patience."""
-    token = tmp_path / "token"
-    token.write_text(ADMIN)
-    found = Kubernetes(f"https://127.0.0.1:{relay.port}", str(token), str(server.ca))
+@pytest.fixture(scope="module")
+def token(server: ApiServer) -> str:
+    """Of the manifests' service account."""
+    return server.token_of("portwarden", "portwarden-agent")
+
+
+def make_agent(server: ApiServer, port: int, token: str, directory: Path) -> Kubernetes:
+    """With a short patience."""
+    kept = directory / f"token-{len(token)}"
+    kept.write_text(token)
+    found = Kubernetes(f"https://127.0.0.1:{port}", str(kept), str(server.ca))
     found.wire.timeout = 5
     return found
+
+
+@pytest.fixture
+def agent(server: ApiServer, relay: Relay, token: str, tmp_path: Path) -> Kubernetes:
+    """Through the relay, with the rights of the manifests and no others."""
+    return make_agent(server, relay.port, token, tmp_path)
 
 
 def names(agent: Kubernetes) -> set[str]:
@@ -176,9 +182,7 @@ def until(look: Callable[[], object], wanted: object) -> None:
     pytest.fail(f"{seen} is not {wanted}")
 
 
-def test_pods_are_told_by_their_owners_with_the_documented_rights_alone(
-    server: ApiServer, agent: Kubernetes, tmp_path: Path
-) -> None:
+def test_pods_are_told_by_their_owners(server: ApiServer, agent: Kubernetes) -> None:
     state = agent.look()
     assert state.uid == server.call("GET", "/api/v1/namespaces/kube-system")["metadata"]["uid"]
     assert (state.engine["version"], state.engine["store"], state.note) == ("v1.34.1", "containerd 2.1.0", "")
@@ -190,11 +194,80 @@ def test_pods_are_told_by_their_owners_with_the_documented_rights_alone(
     images = {image["config_digest"]: image["repo_digests"] for image in state.images.values()}
     assert images == {"": [f"registry.example/shop/api@{digest_of('api')}"], digest_of("tools"): []}
     assert {image["architecture"] for image in state.images.values()} == {"amd64"}
-    # Bound to a person by name, the role of the manifests is enough for all of that.
-    (rules,) = [one for one in yaml.safe_load_all(MANIFESTS.read_text()) if one["kind"] == "ClusterRole"]
-    verbs = {verb for rule in rules["rules"] for verb in rule["verbs"]}
-    assert verbs == {"get", "list", "watch"}
-    assert "secrets" not in str(rules)
+
+
+def test_the_rights_of_the_manifests_show_all_that_an_administrator_sees(
+    server: ApiServer, agent: Kubernetes, tmp_path: Path
+) -> None:
+    everything = make_agent(server, server.port, ADMIN, tmp_path)
+    assert agent.look() == everything.look()
+
+
+GROUP = "rbac.authorization.k8s.io"
+# (verb, group, resource, subresource, namespace, name) → may the agent?
+MAY = {
+    **dict.fromkeys([(verb, "", "pods", "", "shop", "") for verb in ("list", "watch")], True),
+    ("list", "", "nodes", "", "", ""): True,
+    ("get", "", "namespaces", "", "", "kube-system"): True,
+    ("get", "", "namespaces", "", "", "shop"): False,
+    **dict.fromkeys([(verb, "", "secrets", "", "portwarden", "") for verb in ("get", "list", "watch")], False),
+    ("list", "", "configmaps", "", "shop", ""): False,
+    **dict.fromkeys([(verb, "", "pods", "", "shop", "") for verb in ("create", "update", "patch", "delete")], False),
+    **dict.fromkeys([("create", "", "pods", part, "shop", "") for part in ("exec", "attach", "portforward")], False),
+    ("get", "", "pods", "log", "shop", ""): False,
+    ("get", "", "nodes", "proxy", "", "node-1"): False,
+    ("create", "", "serviceaccounts", "token", "portwarden", "portwarden-agent"): False,
+    ("create", "apps", "deployments", "", "shop", ""): False,
+    ("create", GROUP, "clusterrolebindings", "", "", ""): False,
+    ("impersonate", "", "users", "", "", ""): False,
+}
+
+
+def test_the_rights_of_the_manifests_allow_nothing_else(server: ApiServer, token: str) -> None:
+    may = {}
+    for verb, group, resource, part, namespace, name in MAY:
+        asked = {"verb": verb, "group": group, "resource": resource, "subresource": part}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": {**asked, "namespace": namespace, "name": name}},
+        }
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        _, said = server.answered("POST", path, review, token=token)
+        may[verb, group, resource, part, namespace, name] = said["status"]["allowed"]
+    assert may == MAY
+    # And so it is when it tries.
+    for method, path, body in (
+        ("GET", "/api/v1/namespaces/portwarden/secrets", None),
+        ("GET", "/api/v1/namespaces/portwarden/secrets/portwarden-agent", None),
+        ("POST", "/api/v1/namespaces/shop/pods", {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}}),
+        ("DELETE", "/api/v1/namespaces/shop/pods/api-5d9c8-0", None),
+        ("POST", "/api/v1/namespaces/shop/pods/api-5d9c8-0/exec?command=id", None),
+    ):
+        assert server.answered(method, path, body, token=token)[0] == 403, (method, path)
+
+
+def test_what_it_may_not_read_it_does_without_and_says_so(server: ApiServer, tmp_path: Path) -> None:
+    accounts = "/api/v1/namespaces/portwarden/serviceaccounts"
+    rights, role = (
+        "/apis/rbac.authorization.k8s.io/v1",
+        {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole"},
+    )
+    server.make(accounts, "ServiceAccount", "less")
+    some = [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
+        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]},
+    ]
+    server.make(f"{rights}/clusterroles", "ClusterRole", "less", rules=some)
+    whom = [{"kind": "ServiceAccount", "name": "less", "namespace": "portwarden"}]
+    server.make(
+        f"{rights}/clusterrolebindings", "ClusterRoleBinding", "less", roleRef={**role, "name": "less"}, subjects=whom
+    )
+    agent = make_agent(server, server.port, server.token_of("portwarden", "less"), tmp_path)
+    until(lambda: {one["kind"] for one in agent.look().containers}, {"ReplicaSet"})
+    note = agent.look().note
+    for what in ("list nodes", "list RuntimeClasses", "read a ReplicaSet"):
+        assert f"the agent may not {what}" in note
 
 
 def test_what_changes_is_seen_through_broken_connections(server: ApiServer, agent: Kubernetes, relay: Relay) -> None:
@@ -219,7 +292,7 @@ def test_what_changes_is_seen_through_broken_connections(server: ApiServer, agen
 
 
 def test_a_watch_that_comes_too_late_is_gone_and_begins_with_a_list(
-    server: ApiServer, agent: Kubernetes, monkeypatch: pytest.MonkeyPatch
+    server: ApiServer, agent: Kubernetes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kubernetes, "WATCH_SECONDS", 3)
     # Of before anything that the server remembers: 410 Gone, inside of the watch.
@@ -227,10 +300,11 @@ def test_a_watch_that_comes_too_late_is_gone_and_begins_with_a_list(
     for name in ("late", "later"):
         server.make("/api/v1/namespaces/shop/configmaps", "ConfigMap", name)
     server.forget()
-    with monkeypatch.context() as patched:
-        patched.setattr(agent, "path", lambda place: "/api/v1/configmaps")
-        assert agent.follow("", early) == ""
-    assert not agent.pods
+    # Pods are remembered; of other things only the administrator may watch.
+    other = make_agent(server, server.port, ADMIN, tmp_path)
+    monkeypatch.setattr(other, "path", lambda place: "/api/v1/configmaps")
+    assert other.follow("", early) == ""
+    assert not other.pods
     version = agent.list_pods("")
     assert {one["metadata"]["name"] for one in agent.pods.values()} == {f"api-5d9c8-{number}" for number in range(3)}
     # Nothing happens, and the watch ends by itself: it goes on from the last version, or a bookmark's.
