@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -31,6 +32,13 @@ class Scope:
     picked: str
     viewer: User
     now: datetime
+    memory: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def once[T](self, name: str, ask: Callable[[], T]) -> T:
+        """What several sections ask is asked once."""
+        if name not in self.memory:
+            self.memory[name] = ask()
+        return cast("T", self.memory[name])
 
     @property
     def arguments(self) -> dict[str, Any]:

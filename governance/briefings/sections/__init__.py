@@ -12,15 +12,14 @@ from typing import Protocol
 from governance.briefings.scope import Scope
 from governance.briefings.sections import (
     approvals,
-    critical,
     exemptions,
-    exploited,
     gates,
     rebuild,
     silent,
     unowned,
     upstream,
     vanished,
+    vulnerabilities,
 )
 from governance.briefings.sections.fact import Fact
 
@@ -46,10 +45,10 @@ class Section(Protocol):
 
 
 SECTIONS: tuple[Section, ...] = (
-    exploited,
+    vulnerabilities.EXPLOITED,
     vanished,
     upstream,
-    critical,
+    vulnerabilities.CRITICAL,
     gates,
     rebuild,
     exemptions,

@@ -15,6 +15,10 @@ WHERE {LIVE} GROUP BY 1, 2 ORDER BY images DESC, base.id LIMIT 2000
 
 def used(scope: Scope) -> dict[int, str]:
     """{image: its reference}, those that most is built on first."""
-    with connection.cursor() as cursor:
-        cursor.execute(USED, scope.arguments)
-        return {pk: reference or f"image {pk}" for pk, reference, _ in cursor.fetchall()}
+
+    def ask() -> dict[int, str]:
+        with connection.cursor() as cursor:
+            cursor.execute(USED, scope.arguments)
+            return {pk: reference or f"image {pk}" for pk, reference, _ in cursor.fetchall()}
+
+    return scope.once("bases", ask)

@@ -1,12 +1,14 @@
-"""Vulnerabilities of what runs or is current that are critical or known to be used in attacks."""
+"""Vulnerabilities of what runs or is current: known to be used in attacks, and others that are critical."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import connection
 
 from governance.briefings.scope import LIVE, Scope
+from governance.briefings.sections.fact import Fact
 from governance.web.templatetags.portwarden import readable
 
 # From the few images with anything that bad to their sets, and from those to vulnerabilities: each set is opened once.
@@ -47,6 +49,57 @@ class Worst:
 
 def worst(scope: Scope, counts: str = LIVE) -> list[Worst]:
     """Critical or known exploited ones in the images that count, those of most images first."""
-    with connection.cursor() as cursor:
-        cursor.execute(WORST.format(counts=counts), scope.arguments)
-        return [Worst(*row[:3]) for row in cursor.fetchall()]
+
+    def ask() -> list[Worst]:
+        with connection.cursor() as cursor:
+            cursor.execute(WORST.format(counts=counts), scope.arguments)
+            return [Worst(*row[:3]) for row in cursor.fetchall()]
+
+    return scope.once(f"worst {counts}", ask)
+
+
+@dataclass(slots=True)
+class Vulnerable:
+    """The section of those that are known to be exploited, or of the others."""
+
+    NAME: str
+    TITLE: str
+    MORE: str
+    ENDED: str
+    exploited: bool
+    is_what: str
+
+    def standing(self, scope: Scope) -> list[Fact]:
+        """Each vulnerability, those of most images first."""
+        return [
+            Fact(
+                one.name,
+                f"{one.shown} is {self.is_what}",
+                scope.link("images:image_list", vulnerability=one.name, live="true"),
+                " and lies in {n} image{s} that run{S} or {are} current",
+            )
+            for one in worst(scope)
+            if one.exploited == self.exploited
+        ]
+
+    def tell(self, new: Sequence[Fact], scope: Scope) -> list[Fact]:
+        """Every one is a line."""
+        return list(new)
+
+
+EXPLOITED = Vulnerable(
+    "exploited",
+    "Known exploited",
+    "{n} more that are known to be exploited",
+    "{n} known exploited vulnerabilit{y} gone from what runs or is current",
+    exploited=True,
+    is_what="known to be exploited",
+)
+CRITICAL = Vulnerable(
+    "critical",
+    "Critical",
+    "{n} more critical vulnerabilit{y}",
+    "{n} critical vulnerabilit{y} gone from what runs or is current",
+    exploited=False,
+    is_what="critical",
+)
