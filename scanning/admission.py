@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-import orjson
+import msgspec
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -141,8 +141,8 @@ def document_of(request: HttpRequest) -> object:
     if not length.isdecimal() or int(length) > BODY_LIMIT:
         raise NotAReview(f"a review has a Content-Length of at most {BODY_LIMIT} bytes")
     try:
-        return orjson.loads(request.read(BODY_LIMIT))
-    except (ValueError, OSError, RawPostDataException) as error:
+        return msgspec.json.decode(request.read(BODY_LIMIT))
+    except (ValueError, RecursionError, OSError, RawPostDataException) as error:
         raise NotAReview(f"the body is no JSON: {error}") from error
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,19 @@ def test_parsers_are_pure() -> None:
     for path in ROOT.joinpath("scanning", "parsers").rglob("*.py"):
         impure = [name for name in imports(path) if within(name, ["django", "requests", "socket", "urllib.request"])]
         assert not impure, f"{path.name} imports {impure}"
+
+
+def test_what_is_imported_is_installed_with_the_product() -> None:
+    """Not only beside the tests: `requirements.txt` is all that the container image has."""
+    lines = ROOT.joinpath("requirements.txt").read_text().splitlines()
+    installed = {line.partition("==")[0].partition("[")[0].lower() for line in lines if "==" in line}
+    makers = packages_distributions()
+    ours = {"governance", "scanning"} | sys.stdlib_module_names
+    for path in OURS:
+        name = path.relative_to(ROOT).as_posix()
+        tops = {found.partition(".")[0] for found in imports(path)} - ours
+        missing = [one for one in tops if not installed & {maker.lower().replace("_", "-") for maker in makers[one]}]
+        assert not missing, f"{name} imports {missing}"
 
 
 def test_there_is_one_way_out() -> None:
