@@ -1,11 +1,13 @@
 """The clock: everything periodic, in one table. It sends the names of due tasks to the workers and does nothing itself.
 
-So it is an app of its own that reads the settings and loads neither models nor tasks: half the memory.
+So it is an app of its own that reads the settings and loads neither models nor tasks: half the memory. It is started as
+`python -m governance.beat FILE`, where FILE keeps when everything was due last: Celery's command line costs 9 MB more.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 
 from celery import Celery
 
@@ -60,3 +62,6 @@ app.conf.beat_schedule = {
     "listen for who sends": {"task": "scanning.tasks.listen", "schedule": 60.0, "options": {"expires": 60}},
     "follow the clock": {"task": "scanning.tasks.follow_clock", "schedule": 900.0, "options": {"expires": 900}},
 }
+
+if __name__ == "__main__":
+    app.Beat(loglevel="INFO", schedule=sys.argv[1]).run()

@@ -4,10 +4,13 @@ import gc
 import os
 
 from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
 application = get_wsgi_application()
 
-# Loaded before the processes part (gunicorn --preload): kept out of the collector's way, they go on sharing it.
+# All pages are loaded before the processes part (gunicorn --preload), not by each with its first request; kept out of
+# the collector's way, they go on sharing them.
+get_resolver().url_patterns  # noqa: B018 (asking for them loads them)
 gc.collect()
 gc.freeze()

@@ -130,8 +130,7 @@ def programs(data: DataDirectory, port: int, environment: Mapping[str, str]) -> 
     web += ["--preload", "--no-control-socket"]
     worker = ["celery", "-A", "governance", "worker", "--loglevel", "INFO", "--concurrency", "2"]
     worker += ["--prefetch-multiplier", "1", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-    beat = ["celery", "-A", "governance.beat", "beat", "--loglevel", "INFO"]
-    beat += ["--schedule", str(data.root / "beat-schedule")]
+    beat = ["governance.beat", str(data.root / "beat-schedule")]
     return [
         Program(name, [PYTHON, "-m", *words], data.log(name), environment)
         for name, words in (("web", web), ("worker", worker), ("beat", beat))

@@ -9,9 +9,13 @@ from __future__ import annotations
 import re
 import time
 from functools import lru_cache
-from typing import Any
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-import cel
+if TYPE_CHECKING:
+    from cel import Program
 
 MOST_CHARACTERS = 1_000
 MOST_DEPTH = 20
@@ -22,6 +26,20 @@ MACRO = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(")
 MOST_LISTED = 200
 SECONDS = 0.05
 VARIABLES = {"image", "base", "findings", "own", "vulnerabilities", "scans", "day"}
+
+
+def _evaluator() -> ModuleType:
+    """The compiled evaluator alone: the package's own front also loads its command line, which is 9 MB a process."""
+    package = find_spec("cel")
+    spec = PathFinder.find_spec("cel.cel", package.submodule_search_locations) if package else None
+    if spec is None or spec.loader is None:
+        raise ImportError("the evaluator of common-expression-language is missing")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+CEL = _evaluator()
 # What the evaluator raises for expressions that parse and do not fit the document.
 FAILURES = (RuntimeError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
 
@@ -103,11 +121,12 @@ def holds(text: str, document: dict[str, Any]) -> bool | str:
 
 
 @lru_cache(maxsize=512)
-def _compiled(text: str) -> cel.Program:
+def _compiled(text: str) -> Program:
     try:
-        return cel.compile(text)
+        program: Program = CEL.compile(text)
     except FAILURES as error:
         raise BadCondition(_short(error)) from error
+    return program
 
 
 def _depth(text: str) -> int:
