@@ -17,6 +17,7 @@ import pytest
 # The Debian package of a program whose name is another.
 PACKAGES = {
     "ctr": "containerd",
+    "docker": "docker.io",
     "dockerd": "docker.io",
     "etcd": "etcd-server",
     "htpasswd": "apache2-utils",

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -52,8 +53,10 @@ class Receiver:
                 receiver.statuses.append(answer.status_code)
                 self.send_response(answer.status_code)
                 self.send_header("Content-Length", str(len(answer.content)))
-                self.end_headers()
-                self.wfile.write(answer.content)
+                # An agent that was killed does not wait for it.
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    self.end_headers()
+                    self.wfile.write(answer.content)
 
             def log_message(self, *_: object) -> None:
                 """Quiet."""
