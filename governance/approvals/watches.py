@@ -28,6 +28,13 @@ Kind, State = UpstreamAlarm.Kind, Watch.State
 PATIENCE = 3
 WHOLE_VERSION = re.compile(r"v?\d+\.\d+\.\d+.*")
 MOST_IMAGES = 1_000
+# What an alarm is on the timeline.
+EVENTS = {
+    Kind.VANISHED: Event.Kind.BASE_GONE,
+    Kind.REPOINTED: Event.Kind.BASE_MOVED,
+    Kind.ENDED: Event.Kind.BASE_ENDED,
+    Kind.DEPRECATED: Event.Kind.BASE_OLD,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +144,7 @@ def _raise(watch: Watch, kind: UpstreamAlarm.Kind, text: str, at: datetime, **di
     if not is_new:
         UpstreamAlarm.objects.filter(pk=alarm.pk).update(**counts)
     else:
-        note(bases_of(watch)[:MOST_IMAGES], Event.Kind.UPSTREAM, text, at)
+        note(bases_of(watch)[:MOST_IMAGES], EVENTS.get(kind, Event.Kind.UPSTREAM), text, at)
 
 
 def _end(watch: Watch, at: datetime, *kinds: UpstreamAlarm.Kind) -> None:

@@ -28,7 +28,7 @@ from governance.overview.contents import Wanted, finding_ids
 from governance.overview.filters import ImageFilterSet
 from governance.overview.lineage_api import CountersSerializer, LineageActions, RelativeSerializer, relative
 from governance.overview.said import Said, current_scans, said_of, testimonies
-from governance.overview.timeline import timeline_of
+from governance.overview.timeline_api import TimelineActions
 from governance.runtime.models import Running
 from governance.runtime.workload_api import WorkloadSerializer, with_places
 
@@ -251,7 +251,7 @@ class ScanSerializer(serializers.ModelSerializer[Scan]):
         ]
 
 
-class ImageViewSet(LineageActions, mixins.ListModelMixin, GenericViewSet[Image]):
+class ImageViewSet(LineageActions, TimelineActions, mixins.ListModelMixin, GenericViewSet[Image]):
     """Images by id or by any digest."""
 
     serializer_class = ImageSerializer
@@ -323,9 +323,3 @@ class ImageViewSet(LineageActions, mixins.ListModelMixin, GenericViewSet[Image])
     def scans(self, request: Request, pk: str) -> Response:
         """Every scan, newest first."""
         return self.paged(Scan.objects.looks().filter(image=self.find(pk)), ScanSerializer)
-
-    @extend_schema(responses={200: {"type": "array", "items": {"type": "object"}}}, filters=False)
-    @action(detail=True, pagination_class=None, filterset_class=None)
-    def timeline(self, request: Request, pk: str) -> Response:
-        """Scans, tags and events, newest first, at most 200."""
-        return Response([entry.as_dict() for entry in timeline_of(self.find(pk))])

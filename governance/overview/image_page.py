@@ -25,7 +25,7 @@ from governance.overview.lineage_tabs import LineageTabs
 from governance.overview.names import names_of
 from governance.overview.said import current_scans, testimonies
 from governance.overview.standing import standing_of
-from governance.overview.timeline import timeline_of
+from governance.overview.timeline import KINDS, PLACES, Wish, timeline_of
 from governance.policy.models import GateDecision
 from governance.policy.verdicts import shown_of
 from governance.runtime.models import Running
@@ -179,8 +179,18 @@ class ImagePage(LineageTabs):
         return {"page": page, "total": scans.count(), "exact": True, "top": top}
 
     def tab_timeline(self, image: Image) -> dict[str, Any]:
-        """Scans, tags and merges, newest first."""
-        return {"entries": timeline_of(image)}
+        """What happened to it and what was decided, newest first; nonsense in the address is no filter."""
+        place = self.text("place") if self.text("place") in PLACES else ""
+        kind = self.text("kind") if self.text("kind") in KINDS else ""
+        life = timeline_of(image, self.viewer, Wish(place, (kind,) if kind else (), self.page()))
+        return {
+            "life": life,
+            "segments": [(word, words, life.at(word)) for word, words in PLACES.items()],
+            "kinds": [(word, f"{words} ({count(number)})") for word, words, number in life.kinds_at(place)],
+            "picked": {"place": place, "kind": kind},
+            "any_picked": bool(place or kind),
+            **self.pager(life.total, SIZE),
+        }
 
     def tab_verdict(self, image: Image) -> dict[str, Any]:
         """What each place has to say, and what gates answered lately."""

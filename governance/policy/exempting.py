@@ -15,7 +15,6 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from governance.approvals.users import repository_of
-from governance.findings.models import Advisory, Finding
 from governance.images.models import Image
 from governance.policy.known import Exempted, Facts
 from governance.policy.models_exemption import Exemption
@@ -172,22 +171,3 @@ def images_concerned(exemption: Exemption) -> QuerySet[Image]:
         cursor.execute(HELD, {"vulnerability": exemption.vulnerability, "package": exemption.package})
         findings = [pk for (pk,) in cursor.fetchall()]
     return images_in_scope(exemption).filter(finding_set__findings__overlap=findings)
-
-
-def decided_of(image: Image) -> list[Exemption]:
-    """Every decision that concerns the image's findings, in force or not, the newest first, at most 100."""
-    if image.finding_set is None:
-        return []
-    held = [*image.finding_set.findings, *image.finding_set.suppressed]
-    groups = Finding.objects.filter(pk__in=held).values("advisory__vulnerability")
-    names = Advisory.objects.filter(vulnerability__in=groups).values("name")
-    rows = Exemption.objects.filter(vulnerability__in=names).exclude(state=Exemption.State.REQUESTED)
-    repositories = {row.repository_id for row in rows.filter(scope=Scope.BASE)[:1_000]}
-    with connection.cursor() as cursor:
-        cursor.execute(STANDS_ON, {"images": [image.pk], "repositories": sorted(pk for pk in repositories if pk)})
-        bases = [repository for _, repository in cursor.fetchall()]
-    mine = Q(scope=Scope.EVERYWHERE) | Q(image=image) | Q(image__merged_into=image) | Q(team__in=image.owners)
-    mine |= Q(scope=Scope.REPOSITORY, repository__placements__image=image)
-    mine |= Q(scope=Scope.BASE, repository__in=bases)
-    found = rows.filter(mine).select_related("image", "repository__registry", "team").distinct()
-    return list(found.order_by("-decided_at", "-pk")[:100])

@@ -141,6 +141,8 @@ def _write(viewer: Viewer | None, row: Exemption, state: str, answer: str) -> No
     before = as_dict(row)
     row.state, row.answer = state, clean_text(answer.strip(), 1_000)
     row.decided_by, row.decided_at = actor_name(viewer), timezone.now()
+    if state == State.GRANTED:
+        row.granted_by, row.granted_at = row.decided_by, row.decided_at
     row.save()
     after = as_dict(row)
     audit(viewer, f"exemption.{state}", named(row), team=row.owner_id, before=before, after=after, reason=answer[:500])

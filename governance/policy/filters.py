@@ -37,6 +37,7 @@ class PolicyFilterSet(FilterSet):
 class DecisionFilterSet(FilterSet):
     """Decisions."""
 
+    decision = filters.NumberFilter(field_name="pk", label="Number", min_value=1, max_value=2**62)
     image = filters.CharFilter(method="by_image", label="Image", max_length=400)
     verdict = filters.ChoiceFilter(choices=OUTCOMES, label="Verdict", empty_label="Any", widget=select())
     stage = filters.ChoiceFilter(choices=STAGES, label="Place", empty_label="Any", widget=select())

@@ -97,6 +97,9 @@ class Exemption(models.Model):
     asked_at = models.DateTimeField(db_default=Now())
     decided_by = models.CharField(max_length=200, blank=True)
     decided_at = models.DateTimeField(null=True)
+    # By whom and when it was granted, also where it was revoked since.
+    granted_by = models.CharField(max_length=200, blank=True, db_default="", default="")
+    granted_at = models.DateTimeField(null=True)
     # What was said with the decision, or with its end.
     answer = models.CharField(max_length=1_000, blank=True)
     is_demo = models.BooleanField(default=False, db_default=False)

@@ -366,8 +366,10 @@ def test_applied_snapshots_are_kept_for_an_hour_and_what_stopped_for_a_year(admi
 def test_it_is_in_the_life_of_the_image_and_in_the_first_numbers(admin: User, reader: Machine) -> None:
     tell(make_snapshot(make_container()))
     image = Image.objects.get()
-    told = reader.get(f"/api/v1/images/{image.pk}/timeline/").json()
-    assert ("running", "Deployment shop/api in prod-eu runs it") in [(one["kind"], one["text"]) for one in told]
+    told = reader.get(f"/api/v1/images/{image.pk}/timeline/").json()["results"]
+    assert ("deployed", "Deployment shop/api in prod-eu (production) runs it, the first there") in [
+        (one["kind"], one["text"]) for one in told
+    ]
     page = Client()
     page.force_login(admin)
     assert "agent silent" not in page.get("/").content.decode()

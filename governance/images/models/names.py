@@ -89,6 +89,10 @@ class Event(models.Model):
         GONE = "gone", "No longer in the registry"
         BASED = "based", "Base stated by a person"
         UPSTREAM = "upstream", "Upstream of this base changed"
+        BASE_GONE = "base_gone", "This base vanished upstream"
+        BASE_MOVED = "base_moved", "The tag of this base was re-pointed upstream"
+        BASE_ENDED = "base_ended", "This base is past its end of life"
+        BASE_OLD = "base_old", "This base is deprecated upstream"
         COPIED = "copied", "Our own copy of this base"
         JUDGED = "judged", "Verdict changed"
 

@@ -18,7 +18,7 @@ from governance.briefings.services import Wish, brief, subscribe_address
 from governance.findings.models import Finding
 from governance.images.merge import merge_into
 from governance.images.models import Image, Repository
-from governance.overview.timeline import timeline_of
+from governance.overview.timeline import Entry, timeline_of
 from governance.policy.exempting import exempted_in, images_concerned
 from governance.policy.exemptions import Wanted, ask_exemption, decide, revoke
 from governance.policy.models import Verdict
@@ -54,6 +54,11 @@ def holds(image: Image, day: date | None = None) -> bool:
     return bool(exempted_in([image.pk], day or timezone.now().date()))
 
 
+def life_of(image: Image) -> list[Entry]:
+    """Its timeline, for who sees everything."""
+    return timeline_of(image, make_user(role="auditor")).entries
+
+
 def verdict(image: Image) -> tuple[str, int]:
     """The kept verdict at CI, and the counter."""
     settle_verdicts()
@@ -83,7 +88,7 @@ def test_a_granted_one_changes_verdict_and_counter_and_ends_by_the_clock(team) -
     end = row.expires_on
     assert holds(image, end - timedelta(1))
     assert not holds(image, end)
-    assert "exempted until" in next(one.text for one in timeline_of(image) if one.kind == "exemption")
+    assert f"exempted until {row.expires_on}" in next(one for one in life_of(image) if one.kind == "exempted").text
     at = timezone.now() + timedelta(days=30)
     assert judge_now([image.pk], at)[image.pk]["ci"].verdict == "fail"
 
@@ -107,8 +112,10 @@ def test_revoking_counts_at_once(team) -> None:
         revoke(None, row, " ")
     revoke(None, row, "the firewall fell")
     assert verdict(image) == ("fail", 0)
-    told = [one.text for one in timeline_of(image) if one.kind == "exemption"]
-    assert told == [f"{CVE} in every package exempted no more for image {image} by command line"]
+    told = {one.kind: one.text for one in life_of(image)}
+    said = f"{CVE} in every package exempted no more for this image, by command line: the firewall fell"
+    assert told["exemption_revoked"] == said
+    assert told["exempted"].endswith("for this image, by command line"), "that it was granted stays known"
     with pytest.raises(ValidationError):
         revoke(None, row, "again")
 
