@@ -110,7 +110,7 @@ class DeliveryBody(models.Model):
 
 
 class Outbox(models.Model):
-    """An effect on the outside world, written in the transaction that causes it and carried out once."""
+    """An effect on the outside world, written in the transaction that causes it."""
 
     class State(models.TextChoices):
         """`sending` is committed before the effect, so that a crash is seen as one."""
@@ -130,7 +130,8 @@ class Outbox(models.Model):
     next_attempt_at = models.DateTimeField(db_default=Now())
     lease_owner = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
-    remote_ref = models.CharField(max_length=255, blank=True)
+    # Steps that may have had their effect, and nobody knows.
+    unknown = models.SmallIntegerField(default=0, db_default=0)
     error = models.CharField(max_length=2000, blank=True)
     created_at = models.DateTimeField(db_default=Now())
 

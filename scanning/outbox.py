@@ -1,8 +1,9 @@
 """What goes out: rows of the outbox are claimed with a lease and carried out, each by the function of its kind.
 
 A row is `sending` before anything leaves. Just before the step that cannot be taken back the sender calls
-`Held.cross`, which commits that. Whoever finds a row whose lease ran out takes it over; one that had crossed may have
-had its effect, so it is not carried out again by itself: it ends as unconfirmed, and people see it.
+`Held.cross`, which commits and counts that. Where the answer to that step never came, or the worker died before it
+could write it down, nobody knows whether there was an effect. Then the step is done again, in the very same words, so
+that nothing is lost and whoever gets it twice can fold it; after `MOST_UNKNOWN` such steps the row ends as unconfirmed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from scanning.models import Outbox
 from scanning.stopping import is_stopping
 
 LOG = logging.getLogger(__name__)
-CROSSED = "handed over"
+# Steps without an answer that one row may take: so many copies there are at most of one mail.
+MOST_UNKNOWN = 3
 TURN_SECONDS = 20.0
 # Tries begin a minute apart and end an hour apart; after four days nobody waits for it any more.
 FIRST, LONGEST, LIFE = timedelta(minutes=1), timedelta(hours=1), timedelta(days=4)
@@ -52,10 +54,15 @@ class Held:
     row: Outbox
     owner: uuid.UUID
 
+    @property
+    def unknown(self) -> int:
+        """Steps of earlier tries that may have had their effect: nobody came back from them to say."""
+        return self.row.unknown
+
     def cross(self) -> None:
         """Commit that the next step may have its effect. Raises `Taken`."""
         reach("outbox.before", self.row.kind)
-        self._write(remote_ref=CROSSED)
+        self._write(unknown=self.unknown + 1)
         reach("outbox.crossed", self.row.kind)
 
     def _write(self, **values: object) -> None:
@@ -68,13 +75,17 @@ class Held:
         self._write(state=state, error=error[:2000], lease_owner=None, lease_until=None)
         kind.ended(self.row, state, error)
 
-    def wait(self, error: str) -> None:
-        """Back among those that wait, for a while."""
+    def give_up(self, kind: Kind, error: str) -> None:
+        """No more tries; only what surely had no effect is called undelivered."""
+        self.end(kind, Outbox.State.UNCONFIRMED if self.unknown else Outbox.State.GIVEN_UP, error)
+
+    def wait(self, error: str, unknown: int) -> None:
+        """Back among those that wait, for a while; `unknown` steps may have had their effect."""
         pause = min(FIRST * 2 ** min(self.row.attempts - 1, 10), LONGEST)
         self._write(
             state=Outbox.State.WAITING,
             error=error[:2000],
-            remote_ref="",
+            unknown=unknown,
             next_attempt_at=timezone.now() + pause,
             lease_owner=None,
             lease_until=None,
@@ -106,24 +117,27 @@ def claim(kinds: list[str]) -> Held | None:
     owner = uuid.uuid4()
     values = {"owner": owner, "lease": settings.LEASE_SECONDS, "kinds": kinds}
     rows = list(Outbox.objects.raw(CLAIM, values))
+    if rows:
+        reach("outbox.taken", rows[0].kind)
     return Held(rows[0], owner) if rows else None
 
 
 def carry_out(held: Held, kind: Kind) -> None:
     """One row, whatever comes of it."""
-    if held.row.remote_ref == CROSSED:
-        return held.end(kind, Outbox.State.UNCONFIRMED, "the worker that sent it ended before it knew whether it did")
+    if held.unknown >= MOST_UNKNOWN:
+        error = held.row.error or "the worker that sent it ended before it knew whether it did"
+        return held.end(kind, Outbox.State.UNCONFIRMED, error)
     try:
         kind.send(held)
         reach("outbox.sent", held.row.kind)
     except Unknown as error:
-        return held.end(kind, Outbox.State.UNCONFIRMED, str(error))
+        return held.wait(str(error), held.unknown + 1)
     except Refused as error:
-        return held.end(kind, Outbox.State.GIVEN_UP, str(error))
+        return held.give_up(kind, str(error))
     except TryLater as error:
         if timezone.now() - held.row.created_at > LIFE:
-            return held.end(kind, Outbox.State.GIVEN_UP, str(error))
-        return held.wait(str(error))
+            return held.give_up(kind, str(error))
+        return held.wait(str(error), held.unknown)
     return held.end(kind, Outbox.State.SENT)
 
 

@@ -1,4 +1,4 @@
-"""Digests on their way: made when their hour comes, and sent once."""
+"""Digests on their way: made when their hour comes, once for each reader and week, and sent until a server has them."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def plan(now: datetime | None = None) -> int:
     while (row := due(now or timezone.now())) is not None:
         try:
             made += make(row, now)
+            reach("briefing.kept")
         except (Error, ValueError, LookupError):
             LOG.exception("the digest of subscription %s could not be made", row)
             Subscription.objects.filter(pk=row).update(next_at=timezone.now() + AGAIN)
@@ -82,7 +83,8 @@ def send(held: Held) -> None:
 def mail_of(briefing: Briefing) -> Mail:
     """As a mail."""
     headers = leaving(briefing.subscription)
-    return Mail(briefing.recipient, briefing.subject, briefing.text, briefing.html, briefing.message_id, headers)
+    parts = briefing.text, briefing.html
+    return Mail(briefing.recipient, briefing.subject, *parts, briefing.message_id, briefing.composed_at, headers)
 
 
 def leaving(subscription: Subscription) -> dict[str, str]:
@@ -134,7 +136,7 @@ def send_alert(held: Held) -> None:
         raise Refused("there is nobody to send it to, or no mail server to send it through")
     text, html = parts(alert)
     headers = leaving(alert.subscription)
-    deliver(Mail(alert.recipient, alert.subject, text, html, alert.message_id, headers), held.cross)
+    deliver(Mail(alert.recipient, alert.subject, text, html, alert.message_id, alert.made_at, headers), held.cross)
 
 
 def alert_ended(row: Outbox, state: str, error: str) -> None:

@@ -118,7 +118,7 @@ class Briefing(models.Model):
     """One digest of one reader and week, kept as it was sent; also the silent ones, for what the next compares with."""
 
     class State(models.TextChoices):
-        """Unconfirmed: handed over, but the server's answer never came. It is not sent again by itself."""
+        """Unconfirmed: handed over, as often as is sensible, but the server's answer never came."""
 
         QUIET = "quiet", "Nothing to say"
         KEPT = "kept", "Only kept"

@@ -120,6 +120,10 @@ class Instance:
         self.running[name] = (program, start(program))
         return self.running[name][1]
 
+    def begin(self, program: Program) -> None:
+        """Start anything else beside it; `mend` ends it."""
+        self._start(program.name, program)
+
     def start_postgres(self) -> None:
         """Start PostgreSQL on the data that is there, and wait until it answers."""
         program = pg.prepare(self.cluster)
@@ -238,6 +242,11 @@ class Instance:
         """Ask the database, past everything of ours."""
         with psycopg.connect(self.cluster.url("postgres", "portwarden"), connect_timeout=5) as connection:
             return connection.execute(query, arguments).fetchall()
+
+    def write(self, statement: str, *arguments: Any) -> None:
+        """Change the database, past everything of ours."""
+        with psycopg.connect(self.cluster.url("postgres", "portwarden"), connect_timeout=5) as connection:
+            connection.execute(statement, arguments)
 
     def done(self) -> int:
         """How many deliveries are finished."""

@@ -2,17 +2,19 @@
 
 The server takes a mail over when it answers the line with the single dot (RFC 5321, 4.1.1.4 and 6.1). Everything before
 that line may be tried again; once it is sent and no answer came, nobody knows (RFC 1047), and only the caller can
-decide. `before_dot` is called between the two.
+decide. `before_dot` is called between the two. Every try sends the same bytes, Message-ID and date among them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import smtplib
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP as POLICY
 from email.utils import formatdate
@@ -44,6 +46,7 @@ class Mail:
     text: str
     html: str
     message_id: str
+    written_at: datetime
     headers: dict[str, str] = field(default_factory=dict)
 
     def message(self) -> EmailMessage:
@@ -52,13 +55,15 @@ class Mail:
         message["From"] = settings.MAIL_FROM
         message["To"] = one_line(self.to)
         message["Subject"] = one_line(self.subject)
-        message["Date"] = formatdate(usegmt=True)
+        message["Date"] = formatdate(self.written_at.timestamp(), usegmt=True)
         message["Message-ID"] = self.message_id
         message["Auto-Submitted"] = "auto-generated"
         for name, value in self.headers.items():
             message[name] = one_line(value)
         message.set_content(self.text, cte="quoted-printable")
         message.add_alternative(self.html, subtype="html", cte="quoted-printable")
+        # No quoted-printable line has "=_" in it (RFC 2045, 6.7).
+        message.set_boundary(f"=_{hashlib.sha256(self.message_id.encode()).hexdigest()[:32]}")
         return message
 
 
