@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from governance.accounts.models import Team, User
 from governance.approvals.life import request_base
@@ -26,6 +24,7 @@ from governance.runtime.models import BenchmarkRun
 from scanning.models import Delivery
 from tests.browser.registries import registries
 from tests.browser.upstream import upstream
+from tests.chromium import chromium
 from tests.make import (
     deliver,
     digest_of,
@@ -39,13 +38,7 @@ from tests.make import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-TABLER = ROOT / "static" / "vendor" / "tabler.min.css"
-ARGUMENTS = [
-    *("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-]
 PASSWORD = "correct horse battery"
 HOSTILE = (
     '<script>alert(1)</script><img src=x onerror=alert(1)>" onmouseover="alert(1)" '
@@ -56,17 +49,8 @@ HOSTILE = (
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One browser for all tests."""
-    if not Path(CHROMIUM).exists():
-        pytest.skip("chromium is not installed (apt-get install chromium)")
-    if not TABLER.exists():
-        pytest.skip("static/vendor is empty: run `make up` or `make test` once")
-    # Playwright keeps an event loop in this thread, and Django then takes every query for an asynchronous one.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with chromium() as found:
         yield found
-        found.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @dataclass

@@ -2,101 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
+from playwright.sync_api import ConsoleMessage
+from pytest_django import DjangoDbBlocker
 
 from governance.accounts.groups import seat
 from governance.accounts.models import AuditEntry, Membership, Team, User
 from governance.single_sign_on import Seat, env_groups, provider_id
+from tests.chromium import chromium
+from tests.governance.accounts.provider import Site
+from tests.governance.accounts.provider import site as running_site
 from tests.make import make_user
 
-ROOT = Path(__file__).resolve().parents[3]
-GROUPS = "platform=shop:editor,platform-leads=shop:admin,security=@auditor"
 
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-@contextmanager
-def running(command: list[str], port: int, environment: dict[str, str]) -> Iterator[None]:
-    """A program that listens, until it does."""
-    process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    try:
-        until = time.monotonic() + 60
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert process.poll() is None, process.stdout and process.stdout.read().decode()
-                assert time.monotonic() < until, "it does not listen"
-                time.sleep(0.1)
-        yield
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
-
-
-@contextmanager
-def provider(port: int, *people: dict[str, Any]) -> Iterator[None]:
-    """The provider, which knows these people."""
-    given = [word for one in people for word in ("--user-claims", json.dumps(one))]
-    command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), *given]
-    with running(command, port, {**os.environ}):
-        yield
-
-
-@contextmanager
-def portwarden(port: int, issuer: str) -> Iterator[str]:
-    """A web process on this test's own database, with the provider configured; its tables go again at the end."""
-    parts = urlsplit(os.environ["DATABASE_URL"])
-    url = urlunsplit(parts._replace(path=f"/{connection.settings_dict['NAME']}"))
-    if not parts.netloc:
-        url = url.replace("postgresql:/", "postgresql:///", 1) if not url.startswith("postgresql:///") else url
-    environment = {
-        **os.environ,
-        "DATABASE_URL": url,
-        "BASE_URL": f"http://127.0.0.1:{port}",
-        "OUTBOUND_ALLOWED_HOSTS": urlsplit(issuer).netloc,
-        "OIDC_ISSUER": issuer,
-        "OIDC_CLIENT_ID": "portwarden",
-        "OIDC_CLIENT_SECRET": "s3cret",
-        "OIDC_NAME": "Example ID",
-        "OIDC_GROUPS": GROUPS,
-    }
-    environment.pop("PW_FAILPOINT", None)
-
-    def manage(*arguments: str) -> None:
-        subprocess.run(
-            [sys.executable, "manage.py", *arguments], env=environment, cwd=ROOT, check=True, capture_output=True
-        )
-
-    manage("migrate", "--no-input")
-    try:
-        bind = ["--bind", f"127.0.0.1:{port}", "--workers", "1", "--threads", "4"]
-        with running([sys.executable, "-m", "gunicorn", *bind, "governance.wsgi"], port, environment):
-            yield f"http://127.0.0.1:{port}"
-    finally:
-        for app in ("socialaccount", "account"):
-            manage("migrate", app, "zero", "--no-input")
+@pytest.fixture(scope="module")
+def site(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Site]:
+    """The provider and a Portwarden that knows it; one start for all tests here."""
+    with django_db_blocker.unblock(), running_site() as found:
+        yield found
 
 
 class Visitor:
@@ -127,49 +57,72 @@ class Visitor:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_people_sign_in_through_a_real_provider(team: Team) -> None:
+def test_people_sign_in_through_a_real_provider(site: Site, team: Team) -> None:
     known = make_user("grace", email="grace@example.org", role=User.Role.ADMIN)
-    port, own = free_port(), free_port()
-    issuer = f"http://127.0.0.1:{port}"
-    ada = {"sub": "ada-1", "preferred_username": "ada", "name": "Ada", "email": "ada@example.org"}
-    thief = {"sub": "thief-1", "preferred_username": "grace", "email": "grace@example.org", "email_verified": True}
-    with portwarden(own, issuer) as base:
-        with provider(port, {**ada, "groups": ["platform", "other"]}, thief):
-            visitor = Visitor(base)
-            page = visitor.sign_in("ada-1")
-            assert page.url == f"{base}/account/", page.text
-            assert visitor.asked["code_challenge_method"] == ["S256"]
-            assert visitor.asked["response_type"] == ["code"]
-            assert visitor.asked["state"][0]
-            user = User.objects.get(username="ada")
-            assert (user.name, user.email, user.role) == ("Ada", "ada@example.org", "member")
-            assert not user.has_usable_password()
-            assert Membership.objects.get(user=user, team=team).role == "editor"
-            # An address proves nothing: whoever has Grace's gets an account of their own, without her rights.
-            page = Visitor(base).sign_in("thief-1")
-            assert page.url == f"{base}/account/"
-            other = User.objects.exclude(pk__in=[known.pk, user.pk]).get()
-            assert other.username != "grace"
-            assert (other.role, other.teams.count()) == ("member", 0)
-            # The answer of a sign-in that was begun elsewhere, or is over, is nobody's.
-            answer = requests.get(f"{base}/login/oidc/{provider_id(issuer)}/callback/?code=x&state=y", timeout=10)
-            assert answer.url.startswith(f"{base}/login/")
-            assert "did not come to an end" in answer.text
-            # A GET begins nothing, and no account is joined to another.
-            assert requests.get(f"{base}/login/oidc/{provider_id(issuer)}/", timeout=10).status_code == 405
-            assert requests.get(f"{base}/login/oidc/elsewhere/callback/", timeout=10).status_code == 404
-        with provider(port, {**ada, "groups": ["platform-leads", "security"], "email": "new@example.org"}):
-            page = Visitor(base).sign_in("ada-1")
-            assert page.url == f"{base}/account/"
-            assert User.objects.count() == 3, "the same person again"
-            user.refresh_from_db()
-            assert user.role == "auditor"
-            assert Membership.objects.get(user=user, team=team).role == "admin"
-            User.objects.filter(pk=user.pk).update(is_active=False)
-            page = Visitor(base).sign_in("ada-1")
-            assert page.url.startswith(f"{base}/login/")
-            assert "may not sign in" in page.text
+    ada = {"preferred_username": "ada", "name": "Ada", "email": "ada@example.org"}
+    site.know("ada-1", **ada, groups=["platform", "other"])
+    site.know("thief-1", preferred_username="grace", email="grace@example.org", email_verified=True)
+    base, provider = site.base, provider_id(site.issuer)
+    visitor = Visitor(base)
+    page = visitor.sign_in("ada-1")
+    assert page.url == f"{base}/account/", page.text
+    assert visitor.asked["code_challenge_method"] == ["S256"]
+    assert visitor.asked["response_type"] == ["code"]
+    assert visitor.asked["state"][0]
+    user = User.objects.get(username="ada")
+    assert (user.name, user.email, user.role) == ("Ada", "ada@example.org", "member")
+    assert not user.has_usable_password()
+    assert Membership.objects.get(user=user, team=team).role == "editor"
+    # An address proves nothing: whoever has Grace's gets an account of their own, without her rights.
+    page = Visitor(base).sign_in("thief-1")
+    assert page.url == f"{base}/account/"
+    other = User.objects.exclude(pk__in=[known.pk, user.pk]).get()
+    assert other.username != "grace"
+    assert (other.role, other.teams.count()) == ("member", 0)
+    # The answer of a sign-in that was begun elsewhere, or is over, is nobody's.
+    answer = requests.get(f"{base}/login/oidc/{provider}/callback/?code=x&state=y", timeout=10)
+    assert answer.url.startswith(f"{base}/login/")
+    assert "did not come to an end" in answer.text
+    # A GET begins nothing, and no account is joined to another.
+    assert requests.get(f"{base}/login/oidc/{provider}/", timeout=10).status_code == 405
+    assert requests.get(f"{base}/login/oidc/elsewhere/callback/", timeout=10).status_code == 404
+    site.know("ada-1", **ada | {"email": "new@example.org"}, groups=["platform-leads", "security"])
+    page = Visitor(base).sign_in("ada-1")
+    assert page.url == f"{base}/account/"
+    assert User.objects.count() == 3, "the same person again"
+    user.refresh_from_db()
+    assert user.role == "auditor"
+    assert Membership.objects.get(user=user, team=team).role == "admin"
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    page = Visitor(base).sign_in("ada-1")
+    assert page.url.startswith(f"{base}/login/")
+    assert "may not sign in" in page.text
     assert AuditEntry.objects.filter(action="person.oidc").count() == 2
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_the_button_leads_through_the_providers_page_to_the_start_page(site: Site, team: Team) -> None:
+    site.know("ada-2", preferred_username="ada", name="Ada", groups=["platform"])
+    with chromium() as browser:
+        page = browser.new_page()
+        page.set_default_timeout(15_000)
+        said: list[ConsoleMessage] = []
+        page.on("console", lambda one: said.append(one))  # noqa: PLW0108 (Playwright marks the function)
+        page.goto(site.base)
+        page.get_by_role("button", name="Sign in with Example ID").click()
+        page.wait_for_url(f"{site.issuer}/**")
+        page.get_by_role("textbox", name="Subject").fill("ada-2")
+        page.get_by_role("button", name="Authorize", exact=True).click()
+        page.wait_for_url(f"{site.base}/")
+        assert page.get_by_role("heading", level=1).count() == 1
+        assert page.locator("details.person summary").inner_text().strip() == "Ada"
+        page.goto(f"{site.base}/account/")
+        assert "shop" in page.locator("main").inner_text()
+        # What the provider's page complains about is its own affair.
+        ours = [one for one in said if one.location["url"].startswith(site.base)]
+        assert [one.text for one in ours if one.type in ("error", "warning")] == []
+    assert Membership.objects.get(user__username="ada").role == "editor"
 
 
 @pytest.mark.django_db
