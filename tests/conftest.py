@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection
 from django.test import Client
+from playwright.sync_api import Browser
 from pytest_django import DjangoDbBlocker
 
 from governance.accounts.models import Membership, Team, Token, User
 from scanning.capacity import GAUGE
+from tests.chromium import chromium
 from tests.make import make_token, make_user
 
 
@@ -34,6 +36,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests: Playwright has one loop in a thread."""
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture

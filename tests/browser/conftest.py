@@ -24,7 +24,6 @@ from governance.runtime.models import BenchmarkRun
 from scanning.models import Delivery
 from tests.browser.registries import registries
 from tests.browser.upstream import upstream
-from tests.chromium import chromium
 from tests.make import (
     deliver,
     digest_of,
@@ -44,13 +43,6 @@ HOSTILE = (
     '<script>alert(1)</script><img src=x onerror=alert(1)>" onmouseover="alert(1)" '
     'hx-on:load="alert(1)" \u202eevil\u0007'
 )
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests."""
-    with chromium() as found:
-        yield found
 
 
 @dataclass

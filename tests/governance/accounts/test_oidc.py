@@ -10,13 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 from django.core.exceptions import ImproperlyConfigured
-from playwright.sync_api import ConsoleMessage
+from playwright.sync_api import Browser, ConsoleMessage
 from pytest_django import DjangoDbBlocker
 
 from governance.accounts.groups import seat
 from governance.accounts.models import AuditEntry, Membership, Team, User
 from governance.single_sign_on import Seat, env_groups, provider_id
-from tests.chromium import chromium
 from tests.governance.accounts.provider import Site
 from tests.governance.accounts.provider import site as running_site
 from tests.make import make_user
@@ -102,26 +101,27 @@ def test_people_sign_in_through_a_real_provider(site: Site, team: Team) -> None:
 
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
-def test_the_button_leads_through_the_providers_page_to_the_start_page(site: Site, team: Team) -> None:
+def test_the_button_leads_through_the_providers_page_to_ours(site: Site, team: Team, browser: Browser) -> None:
     site.know("ada-2", preferred_username="ada", name="Ada", groups=["platform"])
-    with chromium() as browser:
-        page = browser.new_page()
-        page.set_default_timeout(15_000)
-        said: list[ConsoleMessage] = []
-        page.on("console", lambda one: said.append(one))  # noqa: PLW0108 (Playwright marks the function)
-        page.goto(site.base)
-        page.get_by_role("button", name="Sign in with Example ID").click()
-        page.wait_for_url(f"{site.issuer}/**")
-        page.get_by_role("textbox", name="Subject").fill("ada-2")
-        page.get_by_role("button", name="Authorize", exact=True).click()
-        page.wait_for_url(f"{site.base}/")
-        assert page.get_by_role("heading", level=1).count() == 1
-        assert page.locator("details.person summary").inner_text().strip() == "Ada"
-        page.goto(f"{site.base}/account/")
-        assert "shop" in page.locator("main").inner_text()
-        # What the provider's page complains about is its own affair.
-        ours = [one for one in said if one.location["url"].startswith(site.base)]
-        assert [one.text for one in ours if one.type in ("error", "warning")] == []
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    said: list[ConsoleMessage] = []
+    page.on("console", lambda one: said.append(one))  # noqa: PLW0108 (Playwright marks the function)
+    page.goto(site.base)
+    page.get_by_role("button", name="Sign in with Example ID").click()
+    page.wait_for_url(f"{site.issuer}/**")
+    page.get_by_role("textbox", name="Subject").fill("ada-2")
+    page.get_by_role("button", name="Authorize", exact=True).click()
+    page.wait_for_url(f"{site.base}/")
+    assert page.get_by_role("heading", level=1).count() == 1
+    assert page.locator("details.person summary").inner_text().strip() == "Ada"
+    page.goto(f"{site.base}/account/")
+    assert "shop" in page.locator("main").inner_text()
+    # What the provider's page complains about is its own affair.
+    ours = [one for one in said if one.location["url"].startswith(site.base)]
+    assert [one.text for one in ours if one.type in ("error", "warning")] == []
+    context.close()
     assert Membership.objects.get(user__username="ada").role == "editor"
 
 
