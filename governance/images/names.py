@@ -93,11 +93,19 @@ WITH fact AS (
            coalesce(
                regexp_replace(coalesce(image.placeholder, tag.written, place.written), '^docker\.io/(library/)?', ''),
                image.reference) AS reference,
-           tag.until IS NOT NULL AS superseded
+           CASE WHEN tag.repository IS NULL THEN coalesce(place.away, false) ELSE tag.until IS NOT NULL END
+           AS superseded,
+           place.seen OR EXISTS (SELECT FROM images_manifest WHERE image_id = image.id) AS pushed,
+           coalesce(place.away, false) OR (tag.until IS NOT NULL AND NOT EXISTS (
+               SELECT FROM images_tag held JOIN images_tag other ON other.repository_id = held.repository_id
+                  AND other.name = held.name AND other.since = held.until AND other.image_id <> held.image_id
+               WHERE held.image_id = image.id)) AS gone
     FROM images_image image CROSS JOIN LATERAL (
         SELECT array_agg(DISTINCT repository.owner_id) FILTER (WHERE repository.owner_id IS NOT NULL) AS owners,
                (array_agg(repository.id ORDER BY registry.host || '/' || repository.name))[1] AS repository,
-               min(registry.host || '/' || repository.name) AS written
+               min(registry.host || '/' || repository.name) AS written,
+               coalesce(bool_or(placement.last_seen IS NOT NULL), false) AS seen,
+               bool_and(placement.gone_at IS NOT NULL) AS away
         FROM images_placement placement JOIN images_repository repository ON repository.id = placement.repository_id
         JOIN images_registry registry ON registry.id = repository.registry_id
         WHERE placement.image_id = image.id
@@ -112,9 +120,10 @@ WITH fact AS (
     WHERE image.id = ANY(%(images)s)
 ), changed AS (
     UPDATE images_image image SET owners = fact.owners, repository_id = fact.repository, reference = fact.reference,
-           superseded = fact.superseded
-    FROM fact WHERE image.id = fact.id AND (image.owners, image.repository_id, image.reference, image.superseded)
-        IS DISTINCT FROM (fact.owners, fact.repository, fact.reference, fact.superseded)
+           superseded = fact.superseded, pushed = fact.pushed, gone = fact.gone
+    FROM fact WHERE image.id = fact.id
+      AND (image.owners, image.repository_id, image.reference, image.superseded, image.pushed, image.gone)
+        IS DISTINCT FROM (fact.owners, fact.repository, fact.reference, fact.superseded, fact.pushed, fact.gone)
     RETURNING image.id
 )
 INSERT INTO images_verdictwork (image) SELECT id FROM changed
@@ -124,7 +133,7 @@ INSERT INTO images_verdictwork (image) SELECT id FROM changed
 def rename(*images: int) -> None:
     """Recompute what lists show: the reference (newest tag that still holds), its repository, the owning teams.
 
-    Superseded is an image whose tags have all moved on.
+    Superseded is an image whose tags have all moved on, or that had none and lies nowhere any more.
     """
     if images:
         with connection.cursor() as cursor:

@@ -84,6 +84,7 @@ def mark_placements(here: Sequence[int], gone: Sequence[int], at: datetime) -> N
         rows = cursor.fetchall()
     for image, name in rows:
         note([image], Event.Kind.GONE, f"No longer in {name}", at)
+    rename(*{image for image, _ in rows})
 
 
 def note(images: Iterable[int], kind: Event.Kind, text: str, at: datetime) -> None:

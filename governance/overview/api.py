@@ -73,6 +73,9 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
     platform = serializers.CharField(read_only=True)
     by_severity = serializers.SerializerMethodField()
     teams = serializers.SerializerMethodField()
+    lifecycle = serializers.ChoiceField(
+        choices=Image.Lifecycle.choices, read_only=True, help_text="where it is in its life (docs/lifecycle.md)"
+    )
     base = serializers.SerializerMethodField()
     base_listed = serializers.SerializerMethodField()
     own = serializers.SerializerMethodField(help_text="findings without the base's; null where no base is known")
@@ -85,7 +88,7 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
             *("by_severity", "fixable", "suppressed", "ci_at", "registry_at", "runtime_at", "failed_stages", "teams"),
             "exempted",
             *("exploited", "epss", "risk", "traits", "is_demo", "base", "base_listed", "own", "inherited"),
-            "running",
+            *("running", "lifecycle"),
         ]
         extra_kwargs = {
             "running": {"help_text": "workloads that run it; null where no agent tells, 0 where all say it stopped"}

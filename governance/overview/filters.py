@@ -25,7 +25,7 @@ from governance.findings.traits import WORDS as TRAIT_WORDS
 from governance.images.correction import NOTHING
 from governance.images.descent import built_on, named_bases, nobody_knows
 from governance.images.freshness import State, bases_in
-from governance.images.models import Image, Placement, Repository
+from governance.images.models import LIFE, Image, Placement, Repository
 from governance.images.reference import parse_reference
 from governance.web.widgets import YesNo, select
 
@@ -75,7 +75,10 @@ def age_filter(word: str) -> Q:
 
 
 def live() -> Q:
-    """Images that run, or that their tags still name: what the numbers of the start page are about."""
+    """Images that run, or that their tags still name: what the numbers of the start page are about.
+
+    Of `Image.Lifecycle` that is built, current and running.
+    """
     return Q(running__gt=0) | Q(superseded=False)
 
 
@@ -119,11 +122,12 @@ class ImageFilterSet(FilterSet):
     )
     entry = filters.NumberFilter(method="by_entry", label="On approved entry", min_value=1, max_value=2**62)
     exploited = filters.BooleanFilter(method="by_exploited", label="Known exploited", widget=YesNo())
-    current = filters.BooleanFilter(
-        field_name="superseded", exclude=True, label="Current (a tag names it)", widget=YesNo()
-    )
+    current = filters.BooleanFilter(field_name="superseded", exclude=True, label="A tag names it", widget=YesNo())
     running = filters.ChoiceFilter(
         choices=RUNNING, method="by_running", label="Running", empty_label="Or not", widget=select()
+    )
+    lifecycle = filters.ChoiceFilter(
+        choices=Image.Lifecycle.choices, method="by_lifecycle", label="Life", empty_label="All of it", widget=select()
     )
     live = filters.BooleanFilter(method="by_live", label="Running or current", widget=YesNo())
     source = filters.ModelChoiceFilter(
@@ -222,6 +226,10 @@ class ImageFilterSet(FilterSet):
     def by_running(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
         """As agents tell; what none of them told of, or only one that is silent now, is unknown."""
         return images.filter(**{"true": {"running__gt": 0}, "false": {"running": 0}}.get(value, {"running": None}))
+
+    def by_lifecycle(self, images: QuerySet[Image], _: str, value: str) -> QuerySet[Image]:
+        """By where it is in its life."""
+        return images.filter(LIFE[value])
 
     def by_live(self, images: QuerySet[Image], _: str, value: bool) -> QuerySet[Image]:
         """What matters today: what runs, and what a tag still names."""

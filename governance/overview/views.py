@@ -34,6 +34,7 @@ MORE = (
     "vulnerability",
     "exploited",
     "fixable",
+    "running",
     "current",
     "live",
     "heard",

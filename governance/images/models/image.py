@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+# Where an image is in its life, by what is known of it (docs/lifecycle.md); each image is in exactly one. Built,
+# current and running together are what the numbers of the start page are about (`overview.filters.live`).
+STILL, STOPPED = models.Q(running=None), models.Q(running=0)
+BUILT = models.Q(superseded=False, pushed=False) & STILL
+CURRENT = models.Q(superseded=False) & (STOPPED | models.Q(pushed=True, running=None))
+SUPERSEDED = models.Q(superseded=True, gone=False) & STILL
+RETIRED = models.Q(superseded=True) & (STOPPED | models.Q(gone=True, running=None))
+RUNNING = models.Q(running__gt=0)
+LIFE = {"built": BUILT, "current": CURRENT, "running": RUNNING, "superseded": SUPERSEDED, "retired": RETIRED}
+
+
 class LayerNode(models.Model):
     """A layer together with everything below it (OCI image-spec, config, Layer ChainID).
 
@@ -61,6 +72,15 @@ class Image(models.Model):
         UNSUPPORTED = "unsupported", "System not supported"
         SUPPRESSED = "suppressed", "All set aside"
 
+    class Lifecycle(models.TextChoices):
+        """Where it is in its life; each image is in exactly one (docs/lifecycle.md)."""
+
+        BUILT = "built", "Built"
+        CURRENT = "current", "Current"
+        RUNNING = "running", "Running"
+        SUPERSEDED = "superseded", "Superseded"
+        RETIRED = "retired", "Retired"
+
     config_digest = DigestField(max_length=65, unique=True, null=True)
     config_source = models.CharField(max_length=60, blank=True)
     # A record that no digest names yet is known by the reference it was reported under.
@@ -98,8 +118,11 @@ class Image(models.Model):
 
     # What its config and packages show, for filters (`governance.findings.traits`).
     traits = ArrayField(models.CharField(max_length=20), db_default=[], default=list)
-    # Every tag that ever pointed to it points to another now: nobody is expected to scan it again.
+    # Every tag that ever pointed to it points to another now, or it lies nowhere any more: nobody is expected to scan
+    # it again. A registry told its digest; it has left: no tag of it went to another image, or it lies nowhere.
     superseded = models.BooleanField(db_default=False, default=False)
+    pushed = models.BooleanField(db_default=False, default=False)
+    gone = models.BooleanField(db_default=False, default=False)
     # How many workloads run it; null where no agent that is heard told of it, 0 where those that did say it stopped
     # (kept by `governance.runtime.counts`).
     running = models.IntegerField(null=True)
@@ -164,6 +187,10 @@ class Image(models.Model):
             GinIndex(fields=["traits"], name="image_traits"),
             models.Index(fields=["-rank", "-id"], name="image_running", condition=models.Q(running__isnull=False)),
             models.Index(fields=["verdict", "-rank", "-id"], name="image_verdict"),
+            # The parts of a life that most images are not in.
+            models.Index(fields=["-rank", "-id"], name="image_only_built", condition=BUILT),
+            models.Index(fields=["-rank", "-id"], name="image_retired", condition=RETIRED),
+            models.Index(fields=["-rank", "-id"], name="image_superseded", condition=SUPERSEDED),
             models.Index(fields=["base_name"], name="image_base_name", condition=~models.Q(base_name="")),
         ]
 
@@ -174,6 +201,16 @@ class Image(models.Model):
     def platform(self) -> str:
         """`os/architecture[/variant]`, as far as known."""
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+    @property
+    def lifecycle(self) -> Image.Lifecycle:
+        """Where it is in its life, as `LIFE` has it in the database."""
+        if self.running:
+            return self.Lifecycle.RUNNING
+        if not self.superseded:
+            is_built = not self.pushed and self.running is None
+            return self.Lifecycle.BUILT if is_built else self.Lifecycle.CURRENT
+        return self.Lifecycle.RETIRED if self.gone or self.running == 0 else self.Lifecycle.SUPERSEDED
 
     @property
     def is_identified(self) -> bool:
