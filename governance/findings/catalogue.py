@@ -59,6 +59,7 @@ def clean_package(package: PackageAt) -> PackageAt:
         layer=package.layer,
         source_name=clean_text(package.source_name, 300),
         source_version=clean_text(package.source_version, 300),
+        licenses=package.licenses,
     )
 
 

@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 
 from governance.findings.adopt import readopt
 from governance.findings.describe import describe, system_of, told_by
+from governance.findings.licence_sets import store_licence_set
 from governance.findings.models import AGENT, OSV, Scan
 from governance.findings.record_checks import store_checks
 from governance.findings.regroup import is_shared, loose_facts, regroup
@@ -171,6 +172,7 @@ def _record(scan: ImageScan, facts: Facts, report: ScanReport, arrival: Arrival)
         "delivery": arrival.delivery,
         "finding_set": finding_set,
         "package_set": package_set,
+        "licence_set": before.licence_set or store_licence_set(details),
         **system_of(scan.image),
         "inventory": scan.inventory,
         "checks": sum(1 for check in scan.checks if check.result in ("fail", "warn")),
@@ -233,6 +235,7 @@ class Before:
     owners: list[int]
     finding_set: int | None
     package_set: int | None
+    licence_set: int | None
     # When the current scan of the key was made; outcome, finding set, package set, system, and if by a name alone.
     current: tuple[datetime, list[Any]] | None
     tags: list[tuple[str, str, str, int]]  # tags that point to the image now: host, repository, name, tag id
@@ -260,6 +263,7 @@ SELECT image.owners, CASE WHEN cardinality(image.failed_stages) > 0 THEN 'failed
     AND (NOT %(configured)s OR EXISTS (SELECT FROM images_imageconfig WHERE image_id = image.id)),
   (SELECT id FROM findings_findingset WHERE hash = %(findings)s),
   (SELECT id FROM findings_packageset WHERE hash = %(packages)s),
+  (SELECT id FROM findings_licenceset WHERE hash = %(licences)s),
   (SELECT json_build_array(scan.outcome, scan.finding_set_id, scan.package_set_id, scan.distro, scan.distro_version,
       scan.end_of_life, scan.named <> '') FROM findings_scan scan
     WHERE scan.image_id = image.id AND scan.scanner = %(scanner)s AND scan.stage = %(stage)s AND scan.is_current),
@@ -289,6 +293,7 @@ def _before(image: int, key: tuple[str, str, ImageFacts], details: Contents, fac
                 "stage": stage,
                 "findings": details.finding_hash,
                 "packages": details.package_hash,
+                "licences": details.licence_hash,
                 **told_by(image_facts),
                 "hosts": [tag.host for tag in tags],
                 "repositories": [tag.repository for tag in tags],
@@ -297,11 +302,11 @@ def _before(image: int, key: tuple[str, str, ImageFacts], details: Contents, fac
                 "at": facts.at,
             },
         )
-        owners, state, is_known, finding_set, package_set, current, at, known, named = cursor.fetchone()
+        owners, state, is_known, finding_set, package_set, licences, current, at, known, named = cursor.fetchone()
     scan = (at, current) if current else None
     seen = [tuple(row) for row in known or []]
     placed = len(seen) == len(tags) and {(r.host, r.repository) for r in facts.references} <= {row[:2] for row in seen}
-    return Before(owners, finding_set, package_set, scan, seen, placed, is_known, state, named)
+    return Before(owners, finding_set, package_set, licences, scan, seen, placed, is_known, state, named)
 
 
 def _identify(found: Resolved, image: ImageFacts, facts: Facts, before: Before) -> tuple[bool, bool]:
@@ -362,10 +367,11 @@ WITH gone AS (
 SEEN = f"WITH seen AS ({EXTEND})"
 INSERT = """
 INSERT INTO findings_scan (image_id, scanner, scanner_version, stage, outcome, error, scanned_at, received_at,
-    delivery, finding_set_id, package_set_id, inventory, checks_failed, identified_by, named, source_id,
+    delivery, finding_set_id, package_set_id, licence_set_id, inventory, checks_failed, identified_by, named, source_id,
     loose, distro, distro_version, end_of_life, is_current)
 SELECT %(image)s, %(scanner)s::text, %(version)s, %(stage)s::text, %(outcome)s, %(error)s, %(at)s, %(received)s,
-    %(delivery)s, %(finding_set)s, %(package_set)s, %(inventory)s, %(checks)s, %(identified_by)s, %(named)s,
+    %(delivery)s, %(finding_set)s, %(package_set)s, %(licence_set)s, %(inventory)s, %(checks)s, %(identified_by)s,
+    %(named)s,
     (SELECT id FROM findings_source WHERE sender = %(sender)s AND scanner = %(scanner)s AND stage = %(stage)s),
     %(loose)s, %(distro)s, %(version_of_distro)s, %(ended)s, {current}
 RETURNING id, source_id

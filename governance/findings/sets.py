@@ -28,6 +28,8 @@ from governance.images.clean import clean_text
 
 # A vendor's word that the package is not affected, or no longer: shown, but in no counter.
 NOT_COUNTED = {"not_affected", "resolved"}
+# Part of a licence set's name: with other rules for reading licences, the next report brings another set.
+RULES = 1
 # Some advisories carry no identifier; a page needs one for its address.
 NAMELESS = "(no identifier)"
 
@@ -40,6 +42,8 @@ class Contents:
     suppressed: dict[bytes, tuple[Match, bytes]]
     packages: dict[bytes, PackageAt]
     places: list[tuple[bytes, int, str]]
+    # Of packages whose licences are told, by key: as written.
+    licences: dict[bytes, tuple[str, ...]]
 
     @property
     def finding_hash(self) -> bytes:
@@ -61,6 +65,14 @@ class Contents:
             digest.update(key + layer.to_bytes(2) + path.encode() + b"\x00")
         return digest.digest()
 
+    @property
+    def licence_hash(self) -> bytes | None:
+        """Names the licence set: by what is written, as that costs less than to understand it; None without any."""
+        if not self.licences:
+            return None
+        told = (RULES, sorted(self.licences.items()), sorted(self.packages.keys() - self.licences.keys()))
+        return hashlib.blake2b(msgspec.msgpack.encode(told), digest_size=16).digest()
+
 
 def contents(
     matches: Sequence[Match], suppressed: Sequence[Match], packages: Sequence[PackageAt], diff_ids: Sequence[str]
@@ -70,6 +82,7 @@ def contents(
     # By identity: parsers make one object of a package, and hashing its nine texts costs more than its key.
     keyed: dict[int, tuple[bytes, PackageAt]] = {}
     places: set[tuple[bytes, int, str]] = set()
+    licences: dict[bytes, tuple[str, ...]] = {}
 
     def keep(package: PackageAt) -> tuple[bytes, PackageAt]:
         known = keyed.get(id(package))
@@ -77,6 +90,8 @@ def contents(
             clean = clean_package(package)
             known = keyed[id(package)] = (package_key(clean), clean)
             places.add((known[0], layers.get(package.layer, 0), clean.path))
+            if package.licenses:
+                licences[known[0]] = both(licences.get(known[0], ()), package.licenses)
         return known
 
     def key_all(rows: Sequence[Match]) -> dict[bytes, tuple[Match, bytes]]:
@@ -93,7 +108,12 @@ def contents(
     aside |= {key: row for key, row in stated.items() if row[0].status in NOT_COUNTED}
     for package in packages:
         keep(package)
-    return Contents(counted, aside, dict(keyed.values()), sorted(places))
+    return Contents(counted, aside, dict(keyed.values()), sorted(places), licences)
+
+
+def both(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    """What is told of one package in two places."""
+    return tuple(dict.fromkeys((*one, *other))) if one and one != other else other
 
 
 def clean_match(match: Match, package: PackageAt) -> Match:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
-from governance.findings.models import Advisory, Finding, Package, Scan, Vulnerability
+from governance.findings.models import Advisory, Finding, Licence, Package, Scan, Vulnerability
 from governance.findings.split import prune_splits
 from governance.images.models import Image
 
@@ -20,6 +20,7 @@ class Rows:
 
     finding_sets: list[int]
     package_sets: list[int]
+    licence_sets: list[int]
     layers: list[int]
 
 
@@ -45,6 +46,12 @@ DELETE FROM findings_packageset s WHERE id = ANY(%s)
   AND NOT EXISTS (SELECT FROM images_image WHERE package_set_id = s.id)
   AND NOT EXISTS (SELECT FROM findings_findingsplit WHERE package_set_id = s.id)
 """
+LICENCE_SETS = """
+DELETE FROM findings_licenceset s WHERE id = ANY(%s)
+  AND NOT EXISTS (SELECT FROM findings_scan WHERE licence_set_id = s.id)
+"""
+LICENCES_IN = "SELECT DISTINCT unnest(licences) FROM findings_licenceset WHERE id = ANY(%s)"
+LICENCES_USED = "SELECT DISTINCT used FROM findings_licenceset, unnest(licences) used WHERE used = ANY(%s)"
 FINDINGS_IN = "SELECT DISTINCT unnest(findings || suppressed) FROM findings_findingset WHERE id = ANY(%s)"
 FINDINGS_USED = """
 SELECT DISTINCT used FROM findings_findingset, unnest(findings || suppressed) used
@@ -67,8 +74,9 @@ def read(scans: QuerySet[Scan], images: QuerySet[Image]) -> Rows:
     """The sets and layers that these scans and images use."""
     finding_sets = _numbers(scans, "finding_set_id") | _numbers(images, "finding_set_id")
     package_sets = _numbers(scans, "package_set_id") | _numbers(images, "package_set_id")
-    tops = _numbers(images, "top_layer_id")
-    return Rows(sorted(finding_sets), sorted(package_sets), sorted(_column(ANCESTORS, [sorted(tops)])))
+    licence_sets, tops = _numbers(scans, "licence_set_id"), _numbers(images, "top_layer_id")
+    layers = _column(ANCESTORS, [sorted(tops)])
+    return Rows(sorted(finding_sets), sorted(package_sets), sorted(licence_sets), sorted(layers))
 
 
 def _numbers(rows: QuerySet[Scan] | QuerySet[Image], name: str) -> set[int]:
@@ -94,6 +102,9 @@ def remove(rows: Rows) -> dict[str, int]:
     prune_splits()
     _run(SETS, {"sets": rows.finding_sets, "findings": sorted(findings)})
     _run(PACKAGE_SETS, [rows.package_sets])
+    licences = _column(LICENCES_IN, [rows.licence_sets])
+    _run(LICENCE_SETS, [rows.licence_sets])
+    Licence.objects.filter(pk__in=licences - _column(LICENCES_USED, [sorted(licences)])).delete()
     while _run(LAYERS, [rows.layers]):
         pass
     unused = findings - _column(FINDINGS_USED, {"ids": sorted(findings)})

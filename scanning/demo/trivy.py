@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from scanning.demo.images import Built, Shipped, rfc3339
+from scanning.demo.licences import LICENCES
 from scanning.demo.purl import purl_of
 from scanning.demo.statements import Statement, statements
 
@@ -158,6 +159,8 @@ def _package(package: Shipped, image: Built) -> dict[str, Any]:
         told |= {"Epoch": int(epoch), "SrcEpoch": int(epoch)}
     if package.path:
         told["FilePath"] = package.path
+    if licences := LICENCES.get(package.source.name):
+        told["Licenses"] = licences
     return told
 
 

@@ -27,7 +27,7 @@ from scanning.parsers.grype_model import (
     Vulnerability,
 )
 from scanning.parsers.packages import identify, split_purl
-from scanning.parsers.scalars import MAX_DESCRIPTION, moment, score_of
+from scanning.parsers.scalars import MAX_DESCRIPTION, licenses_of, moment, score_of
 
 NAME = "grype"
 STATES = {"fixed": "fixed", "not-fixed": "affected", "wont-fix": "will_not_fix"}
@@ -152,6 +152,7 @@ class Reading:
                 layer=layer,
                 source_name=(source and source.name) or "",
                 source_version=(source and source.version) or "",
+                licenses=licenses_of(artifact.licenses) if artifact.licenses else (),
             )
         return package
 

@@ -58,6 +58,7 @@ class Artifact(msgspec.Struct, gc=False):
     type: str | None = None
     locations: list[Location | str] | None = None
     purl: str | None = None
+    licenses: list[str] | None = None
     upstreams: list[Upstream] | None = None
 
 

@@ -10,8 +10,8 @@ import msgspec
 Scalar = str | int | float | bool | None
 
 MAX_DESCRIPTION = 4_000
-MAX_LICENSES = 5
-MAX_LICENSE = 100
+MAX_LICENSES = 32
+MAX_LICENSE = 1_000
 ZERO_TIME = "0001-01-01"  # Go's time.Time{}: "not set"
 
 
@@ -60,5 +60,5 @@ def time_text(value: str | None) -> str:
 
 
 def licenses_of(names: list[str]) -> tuple[str, ...]:
-    """Keep the first few licence names, shortened: some packages carry whole licence texts."""
+    """Keep the first of the licences, shortened: some packages carry whole licence texts."""
     return tuple([name[:MAX_LICENSE] for name in names[:MAX_LICENSES] if name])

@@ -108,7 +108,9 @@ def package_of(package: Package, source: Package | None, distro: str) -> Package
         layer=next(iter(said["LayerDiffID"]), ""),
         source_name=source_name,
         source_version=source_version,
-        licenses=licenses_of([text for text in (package.concluded or package.declared or "",) if text not in NOTHING]),
+        licenses=licenses_of(
+            [text for text in (package.concluded, package.declared) if text and text not in NOTHING][:1]
+        ),
     )
 
 

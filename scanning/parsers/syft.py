@@ -18,6 +18,7 @@ class License(msgspec.Struct, gc=False):
     """One item of `licenses`; before schema 8 a text, in schema 1 sometimes instead of the list."""
 
     value: str | None = None
+    expression: str | None = field(default=None, name="spdxExpression")
 
 
 class Artifact(msgspec.Struct, gc=False):
@@ -103,7 +104,7 @@ def _package(artifact: Artifact, distro: str, layers: dict[str, str]) -> Package
     path, layer = place(artifact.locations, layers)
     source_name, source_version = upstream_of(purl)
     listed = [artifact.licenses] if isinstance(artifact.licenses, str) else artifact.licenses or []
-    names = [item if isinstance(item, str) else item.value or "" for item in listed]
+    names = [item if isinstance(item, str) else item.expression or item.value or "" for item in listed]
     return PackageAt(
         name=identity.name,
         version=identity.version,

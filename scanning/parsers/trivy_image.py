@@ -82,7 +82,7 @@ def scan_of(image: ImageFacts, contents: Contents, outcome: Outcome) -> ImageSca
         outcome=outcome,
         matches=tuple(contents.matches),
         suppressed=tuple(contents.suppressed),
-        packages=tuple(contents.packages),
+        packages=contents.listed(),
         inventory=contents.inventory,
         checks=tuple(contents.checks),
     )

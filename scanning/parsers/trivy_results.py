@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 import msgspec
 
 from governance.findings.report import Check, Match, PackageAt, ReportError, Result, severity_of
 from scanning.parsers.document import check_amount, decode
-from scanning.parsers.packages import identify_by_purl
+from scanning.parsers.packages import OS_TYPES, identify_by_purl
 from scanning.parsers.scalars import MAX_DESCRIPTION, licenses_of
 from scanning.parsers.trivy_model import Cvss, Identifier, Misconfiguration, Modified, Package, Vulnerability
 from scanning.parsers.trivy_model import Result as TrivyResult
@@ -31,6 +32,8 @@ class Contents:
     packages: list[PackageAt] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     known: dict[Key, PackageAt] = field(default_factory=dict)
+    # What the licence scanner found, by whether it is a system's package and by name.
+    licences: dict[tuple[bool, str], list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, result: TrivyResult, owner: str = "") -> None:
         """Read one result. `owner` names the workload that a check is about, where there is one."""
@@ -44,6 +47,9 @@ class Contents:
         for modified in result.modified or ():
             self._set_aside(modified, family)
         self.checks.extend(checks_of(result, owner or result.target or ""))
+        for licence in result.licenses or ():
+            if licence.package and licence.name:
+                self.licences[result.target == "OS Packages", licence.package].append(licence.name)
 
     def _check_amounts(self, result: TrivyResult) -> None:
         found = len(result.vulnerabilities or ()) + len(result.modified or ())
@@ -68,6 +74,17 @@ class Contents:
             licenses_of(package.licenses) if package.licenses else (),
         )
         return self.known.setdefault((package.name, version, path, layer), found)
+
+    def listed(self) -> tuple[PackageAt, ...]:
+        """Return the packages; those that carry no licences take what the licence scanner found under their name."""
+        if not self.licences:
+            return tuple(self.packages)
+        names = {id(package): key[0] for key, package in self.known.items()}
+        found = ((one, self.licences.get((one.type in OS_TYPES, names.get(id(one), "")))) for one in self.packages)
+        return tuple(
+            one if one.licenses or not told else msgspec.structs.replace(one, licenses=licenses_of(told))
+            for one, told in found
+        )
 
     def _place(self, found: Vulnerability, family: str) -> PackageAt:
         """Return the package a vulnerability is about: the one listed, else one made of what the finding says."""

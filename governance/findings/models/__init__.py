@@ -7,6 +7,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 from governance.findings import models_vex  # noqa: F401 (Django looks for models here)
+from governance.findings.models.licence import Licence, LicenceSet
 from governance.findings.models.scan import AGENT, OSV, CheckResult, Remerge, Scan, Silence, Source
 from governance.findings.osv import models as osv_models  # noqa: F401 (and here)
 
@@ -23,6 +24,8 @@ __all__ = [
     "FindingSet",
     "FindingSplit",
     "KnownExploited",
+    "Licence",
+    "LicenceSet",
     "Package",
     "PackageSet",
     "Regroup",

@@ -126,6 +126,10 @@ class Scan(models.Model):
     package_set = models.ForeignKey(
         "findings.PackageSet", models.PROTECT, null=True, related_name="scans", db_index=False
     )
+    # What it says of the licences of these packages; null where it says nothing.
+    licence_set = models.ForeignKey(
+        "findings.LicenceSet", models.PROTECT, null=True, related_name="scans", db_index=False
+    )
     # Whether the package set is the image's whole package list, not only what was vulnerable.
     inventory = models.BooleanField(default=False)
     checks_failed = models.IntegerField(default=0)

@@ -155,3 +155,10 @@ def test_matches_of_other_tools_are_not_ours(read, sample):
     for matches in ([{"Cycle": {}}], [], [7], 7):
         with pytest.raises(UnknownFormat):
             read(report | {"matches": matches})
+
+
+def test_it_tells_the_licences_of_what_it_found(read, sample):
+    report = sample("grype/image.json")
+    for match in report["matches"]:
+        match["artifact"]["licenses"] = ["Apache-2.0"]
+    assert {match.package.licenses for match in read(report).images[0].matches} == {("Apache-2.0",)}

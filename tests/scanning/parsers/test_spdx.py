@@ -66,3 +66,21 @@ def test_a_bare_name_is_no_image_where_the_purl_knows_its_repository(read, sampl
 def test_other_versions_are_refused_in_words(read, document):
     with pytest.raises(ReportError, match="only SPDX 2"):
         read(document)
+
+
+@pytest.mark.parametrize(
+    ("concluded", "declared", "licences"),
+    [
+        ("MIT", "ISC", ("MIT",)),
+        ("NOASSERTION", "GPL-2.0-only", ("GPL-2.0-only",)),
+        (None, "GPL-2.0-only", ("GPL-2.0-only",)),
+        ("NONE", "NOASSERTION", ()),
+        ("", None, ()),
+    ],
+)
+def test_what_is_declared_counts_where_nothing_was_concluded(read, sample, concluded, declared, licences):
+    document = sample("spdx/clair.json")
+    for package in document["packages"]:
+        package |= {"licenseConcluded": concluded, "licenseDeclared": declared}
+    (package,) = read(document).images[0].packages
+    assert package.licenses == licences

@@ -58,3 +58,10 @@ def test_a_licence_may_be_a_text(read, sample):
     report = sample("syft/old.json")
     report["artifacts"][0]["licenses"] = "GPL-2.0-only"
     assert read(report).images[0].packages[0].licenses == ("GPL-2.0-only",)
+
+
+def test_the_expression_goes_before_the_text(read, sample):
+    report = sample("syft/image.json")
+    said = [{"value": "GPL v2", "spdxExpression": "GPL-2.0-only"}, {"value": "sha256:0a", "spdxExpression": ""}, {}]
+    report["artifacts"][0]["licenses"] = said
+    assert read(report).images[0].packages[0].licenses == ("GPL-2.0-only", "sha256:0a")

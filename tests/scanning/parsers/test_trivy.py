@@ -179,3 +179,16 @@ def test_the_time_may_be_seconds_since_1970(read, sample):
     assert report.scanned_at == datetime(2021, 8, 25, 12, 20, 30, tzinfo=UTC)
     for nonsense in (True, 1e300, -(2**70), "1629894030"):
         assert read(sample("trivy/image.json") | {"CreatedAt": nonsense}).scanned_at is None
+
+
+def test_the_licence_scanner_tells_licences_of_packages_that_carry_none(read, sample):
+    report = sample("trivy/image.json")
+    listed = report["Results"][0]["Packages"]
+    found = [{"Name": "GPL-2.0-only", "PkgName": package["Name"]} for package in listed]
+    found += [{"Name": "ISC", "PkgName": ""}, {"Name": "ISC", "PkgName": None, "FilePath": "/LICENSE"}, {}]
+    report["Results"].append({"Target": "OS Packages", "Class": "license", "Licenses": found})
+    # The same name in another place is another package.
+    other = [{"Name": "ISC", "PkgName": package["Name"]} for package in listed]
+    report["Results"].append({"Target": "Node.js", "Class": "license", "Licenses": other})
+    packages = read(report).images[0].packages
+    assert [one.licenses for one in packages] == [("Apache-2.0",), ("GPL-2.0-only",)]
