@@ -95,6 +95,7 @@ SPECTACULAR_SETTINGS = {
         "StageEnum": "governance.findings.models.Scan.Stage",
         "Outcome": ["pass", "warn", "fail", "unknown"],
         "ReasonOutcome": ["inform", "pass", "warn", "fail", "unknown"],
+        "WatchStateEnum": "governance.approvals.models.Watch.State",
         "WebhookState": ["off", "never", "refused", "heard"],
         "WebhookKind": "scanning.hooks.CHOICES",
     },

@@ -124,7 +124,7 @@ FORMATS: tuple[Format, ...] = (
         "cyclonedx",
         "CycloneDX JSON 1.2 to 1.7, with or without vulnerabilities",
         "`trivy image --format cyclonedx -o bom.json IMAGE`, `syft IMAGE -o cyclonedx-json`",
-        "components and where they lie, vulnerabilities, those that its analysis sets aside",
+        "components, where they lie and their licences, vulnerabilities, those that its analysis sets aside",
     ),
     Format(
         "syft",

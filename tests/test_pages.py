@@ -340,6 +340,7 @@ ROWS: dict[str, list[Row]] = {
     "api:image-detail": [Row(OWN_API, named="image")],
     "api:image-findings": [Row(OWN_API, named="image")],
     "api:image-scans": [Row(OWN_API, named="image")],
+    "api:image-packages": [Row(OWN_API, named="image")],
     "api:image-lineage": [Row(OWN_API, named="image")],
     "api:image-work": [Row(OWN_API, named="image")],
     "api:image-base": [
@@ -447,6 +448,7 @@ ROWS: dict[str, list[Row]] = {
     ],
     "api:approved-detail": [Row(OWN_API, named="base request")],
     "api:approved-steps": [Row(OWN_API, named="base request")],
+    "api:approved-review": [Row(OWN_API, named="base request")],
     "api:approved-step": [
         Row(
             api((), viewer=403, stranger=404, auditor=403, admin=200) | {"admin token": 200},

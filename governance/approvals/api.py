@@ -27,6 +27,7 @@ from governance.approvals.filters import ApprovedFilterSet
 from governance.approvals.judgement import Verdict
 from governance.approvals.life import EDITABLE, Step, comment_on, request_base, take_step
 from governance.approvals.models import ApprovalStep, ApprovedBase
+from governance.approvals.review_api import ReviewActions
 from governance.approvals.rules import current_list
 from governance.approvals.sources import Publisher, origin_of
 from governance.web.problems import Problem
@@ -117,7 +118,7 @@ class TakenStepSerializer(serializers.ModelSerializer[ApprovalStep]):
         fields = ["at", "before", "to", "actor", "reason", "comment"]
 
 
-class ApprovedViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[ApprovedBase]):
+class ApprovedViewSet(ReviewActions, mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[ApprovedBase]):
     """Entries of the approved list; what is being decided with `state=requested` or `in_review`."""
 
     queryset = ApprovedBase.objects.none()

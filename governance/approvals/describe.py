@@ -12,9 +12,10 @@ from governance.approvals.facts import Line, history_of, judge_all
 from governance.approvals.judgement import Judgement
 from governance.approvals.keeping import upstream_of
 from governance.approvals.models import SEVERITIES, ApprovedBase
+from governance.approvals.review import review_of
 from governance.approvals.sources import Origin, origin_of
-from governance.approvals.standing import columns_of
 from governance.approvals.users import Users, images_on, teams_using, users_of
+from governance.findings.licence_sets import UNTOLD
 from governance.images.reference import Reference
 
 # The look of a state, by the classes that states have.
@@ -116,7 +117,8 @@ def facts_of(entry: ApprovedBase, viewer: Viewer, decides: bool, on: date) -> di
         "images": list(images[:SHOWN]) if users.bases else [],
         "teams": teams_using(users, viewer) if users.bases else [],
         "running": images_on(users, viewer).filter(running__gt=0).count() if users.bases else 0,
-        "contains": columns_of([entry], {})[entry.pk],
+        "review": review_of(entry, viewer),
+        "untold": UNTOLD,
         "versions": versions_of(entry, on),
         "upstream": upstream_of(entry),
         "copy_place": current_place(),

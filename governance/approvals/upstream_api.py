@@ -31,7 +31,8 @@ class WatchSerializer(serializers.ModelSerializer[Watch]):
     class Meta:
         model = Watch
         fields = [
-            *("id", "reference", "name", "tag", "digest", "is_approved", "is_used", "state", "why"),
+            *("id", "reference", "name", "tag", "digest", "is_approved", "is_used", "is_asked"),
+            *("state", "why"),
             *("seen_digest", "seen_at", "looked_at", "next_at", "failures"),
         ]
 

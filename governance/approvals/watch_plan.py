@@ -1,4 +1,4 @@
-"""What is watched: each approved base, and each base that images of ours are built on. By sets, in a few statements."""
+"""What is watched: each approved base, each that is asked for, and each that images of ours are built on. By sets."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from governance.web.fields import unpack_digest
 
 # Tags of one entry, newest first; bases in use, those first that most is built on.
 MOST_TAGS, MOST_USED = 50, 2_000
+MOST_ASKED, ASKED = 200, (Stage.OPEN,)
 # Of the tags that a registry lists and nobody here knows, so many are chosen for each pattern.
 NEWEST = 5
 # A tag that moved is an alarm for so long, if nobody closes it.
@@ -34,31 +35,38 @@ class Wanted:
 
     is_approved: bool = False
     is_used: bool = False
+    is_asked: bool = False
     owners: set[int] = field(default_factory=set)
 
 
 def plan() -> int:
     """Bring the watches in line with the list and the inventory; returns how many there are."""
     wanted: dict[Subject, Wanted] = {}
-    standing = counting()
+    standing, asked = counting(), counting(*ASKED)
     for subject in approved_subjects(standing):
         wanted.setdefault(subject, Wanted()).is_approved = True
+    for subject in approved_subjects(asked):
+        wanted.setdefault(subject, Wanted()).is_asked = True
     for subject, owners in used_subjects():
         one = wanted.setdefault(subject, Wanted())
         one.is_used = True
         one.owners |= owners
-    _write(wanted, standing)
+    _write(wanted, standing, asked)
     UpstreamAlarm.objects.filter(
         kind=UpstreamAlarm.Kind.REPOINTED, ended_at=None, raised_at__lt=timezone.now() - MOVED
     ).update(ended_at=timezone.now(), reason="It moved a month ago.")
     return len(wanted)
 
 
-def counting() -> list[Approval]:
-    """Entries that may be built on today; what the demo invented is looked at nowhere."""
+def counting(*stages: Stage) -> list[Approval]:
+    """Entries of these stages, by default that may be built on today; what the demo invented is looked at nowhere.
+
+    Of requests the newest, so that nobody has more looked at by asking for everything.
+    """
     today, invented = timezone.now().date(), set(ApprovedBase.objects.filter(is_demo=True).values_list("pk", flat=True))
-    stages = (Stage.APPROVED, Stage.DEPRECATED)
-    return [one for one in listed() if one.id not in invented and one.stage_on(today) in stages]
+    wanted = stages or (Stage.APPROVED, Stage.DEPRECATED)
+    found = [one for one in listed() if one.id not in invented and one.stage_on(today) in wanted]
+    return found[-MOST_ASKED:] if wanted == ASKED else found
 
 
 def approved_subjects(standing: Sequence[Approval]) -> list[Subject]:
@@ -135,7 +143,7 @@ def used_subjects() -> list[tuple[Subject, set[int]]]:
 
 
 @transaction.atomic
-def _write(wanted: dict[Subject, Wanted], standing: Sequence[Approval]) -> None:
+def _write(wanted: dict[Subject, Wanted], standing: Sequence[Approval], asked: Sequence[Approval]) -> None:
     """New ones are looked at next. What nobody wants any more goes, unless an alarm on it is open."""
     rows = {(one.name, one.tag, one.digest): one for one in Watch.objects.all()}
     alarmed = set(UpstreamAlarm.objects.filter(ended_at=None).values_list("watch", flat=True))
@@ -144,13 +152,14 @@ def _write(wanted: dict[Subject, Wanted], standing: Sequence[Approval]) -> None:
         one = wanted.get(subject, Wanted())
         # Tags that were chosen from the registry's list are known to nobody until they were looked at.
         is_approved = one.is_approved or (bool(row.tag) and _fits(row, standing))
-        now = (is_approved, one.is_used, sorted(one.owners))
-        if not (is_approved or one.is_used):
+        is_asked = one.is_asked or (bool(row.tag) and _fits(row, asked))
+        now = (is_approved, one.is_used, is_asked, sorted(one.owners))
+        if not any(now[:3]):
             gone += [row.pk] if row.pk not in alarmed else []
-        elif now != (row.is_approved, row.is_used, row.owners):
-            row.is_approved, row.is_used, row.owners = now
+        elif now != (row.is_approved, row.is_used, row.is_asked, row.owners):
+            row.is_approved, row.is_used, row.is_asked, row.owners = now
             changed.append(row)
-    Watch.objects.bulk_update(changed, ["is_approved", "is_used", "owners"], batch_size=500)
+    Watch.objects.bulk_update(changed, ["is_approved", "is_used", "is_asked", "owners"], batch_size=500)
     Watch.objects.filter(pk__in=gone).delete()
     new = [
         Watch(name=subject[0], tag=subject[1], digest=subject[2], **_as_fields(one))
@@ -161,7 +170,8 @@ def _write(wanted: dict[Subject, Wanted], standing: Sequence[Approval]) -> None:
 
 
 def _as_fields(one: Wanted) -> dict[str, Any]:
-    return {"is_approved": one.is_approved, "is_used": one.is_used, "owners": sorted(one.owners)}
+    flags = {"is_approved": one.is_approved, "is_used": one.is_used, "is_asked": one.is_asked}
+    return {**flags, "owners": sorted(one.owners)}
 
 
 def _fits(row: Watch, standing: Iterable[Approval]) -> bool:
@@ -170,13 +180,17 @@ def _fits(row: Watch, standing: Iterable[Approval]) -> bool:
 
 def add_tags(watch: Watch, names: Sequence[str]) -> int:
     """Watch the newest tags of a listed repository that its entries mean; returns how many are new."""
-    entries = [one for one in counting() if one.name == watch.name and one.pattern.kind != Kind.DIGEST]
-    chosen: dict[str, None] = {}
-    for entry in entries:
+    chosen: dict[str, Wanted] = {}
+    for entry in (*counting(), *counting(*ASKED)):
+        if entry.name != watch.name or entry.pattern.kind == Kind.DIGEST:
+            continue
         fitting = [name for name in names if entry.pattern.fits(name)]
-        chosen |= dict.fromkeys(sorted(fitting, key=by_version, reverse=True)[:NEWEST])
+        for tag in sorted(fitting, key=by_version, reverse=True)[:NEWEST]:
+            one = chosen.setdefault(tag, Wanted())
+            one.is_asked |= entry.standing == Stage.OPEN
+            one.is_approved |= entry.standing != Stage.OPEN
     known = set(Watch.objects.filter(name=watch.name, tag__in=chosen).values_list("tag", flat=True))
-    new = [Watch(name=watch.name, tag=tag, is_approved=True) for tag in chosen if tag not in known]
+    new = [Watch(name=watch.name, tag=tag, **_as_fields(one)) for tag, one in chosen.items() if tag not in known]
     Watch.objects.bulk_create(new, ignore_conflicts=True)
     return len(new)
 

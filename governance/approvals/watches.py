@@ -93,6 +93,9 @@ def _is_there(watch: Watch, looked: Looked, at: datetime) -> None:
         _raise(watch, Kind.DEPRECATED, f"{watch} is deprecated upstream: {deprecated}", at)
     elif deprecated is not None:
         _end(watch, at, Kind.DEPRECATED)
+    if deprecated is None and watch.state == State.DEPRECATED:
+        # That is asked once a day; until it is asked again, what was said holds.
+        deprecated = watch.why
     is_deprecated = bool(deprecated) or watch.alarms.filter(kind=Kind.DEPRECATED, ended_at=None).exists()
     watch.state = State.ENDED if ended else State.DEPRECATED if is_deprecated else State.FINE
     watch.why = clean_text(ended or deprecated or "", 400)
@@ -132,7 +135,9 @@ def notices(digest: str) -> tuple[str, str]:
 
 
 def _raise(watch: Watch, kind: UpstreamAlarm.Kind, text: str, at: datetime, **digests: str) -> None:
-    """Open an alarm, or count again who is affected by one that is open."""
+    """Open an alarm, or count again who is affected by one that is open. Nobody builds on what is asked for."""
+    if not watch.is_relied_on:
+        return
     images = affected(watch)
     counts = {
         "images": images.count(),

@@ -6,13 +6,13 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import connection
 from psycopg.types.json import Jsonb
 
 from governance.findings.licences import KIND_WORDS, Kind, kind_of, read_licences
 from governance.findings.sets import Contents
-from governance.images.models import Image
 
 # A report that tells more different things than any image holds is read so far.
 MOST = 10_000
@@ -23,7 +23,7 @@ UNTOLD = "not told"
 LICENCES = """
 INSERT INTO findings_licence (key, text, names)
 SELECT decode(given.key, 'hex'), given.text, ARRAY(SELECT jsonb_array_elements_text(given.names))
-FROM jsonb_to_recordset(%s) AS given(key text, text text, names jsonb)
+FROM jsonb_to_recordset(%(rows)s) AS given(key text, text text, names jsonb)
 WHERE NOT EXISTS (SELECT FROM findings_licence known WHERE known.key = decode(given.key, 'hex'))
 ORDER BY given.key ON CONFLICT (key) DO NOTHING
 """
@@ -47,9 +47,15 @@ def store_licence_set(found: Contents) -> int | None:
     given = [{"key": key.hex(), "text": text, "names": names} for key, (text, names) in rows.items()]
     packages = list(found.packages)
     licences = [keys.get(found.licences.get(package, ())) for package in packages]
+    values: dict[str, Any] = {
+        "rows": Jsonb(given),
+        "hash": found.licence_hash,
+        "packages": packages,
+        "licences": licences,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(LICENCES, [Jsonb(given)])
-        cursor.execute(SET, {"hash": found.licence_hash, "packages": packages, "licences": licences})
+        cursor.execute(LICENCES, values)
+        cursor.execute(SET, values)
         return int(cursor.fetchone()[0])
 
 
@@ -78,6 +84,11 @@ class Count:
     def words(self) -> str:
         """Its kind for people."""
         return KIND_WORDS[self.kind]
+
+    @property
+    def is_binding(self) -> bool:
+        """Whoever passes it on, or serves it, has to look at what it asks for."""
+        return self.kind in (Kind.NETWORK, Kind.COPYLEFT, Kind.RESTRICTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +122,11 @@ class Licences:
         """Who tells it."""
         return sorted({one.scanner for one in self.told.values()})
 
-    def of(self, name: str) -> list[int]:
-        """Packages of which a licence is told, by its name; those of which none is by `UNTOLD`'s (`untold_of`)."""
-        return [package for package, one in self.told.items() if name in one.names]
-
-    def untold_of(self, packages: Iterable[int]) -> list[int]:
-        """Of these packages those of which nothing is told."""
-        return [package for package in packages if package not in self.told]
+    def of(self, name: str, packages: Iterable[int]) -> list[int]:
+        """Of these packages those of which that licence is told; for `UNTOLD` those of which none is."""
+        if name == UNTOLD:
+            return [package for package in packages if package not in self.told]
+        return [package for package in packages if package in self.told and name in self.told[package].names]
 
 
 # Of each scan that tells licences, its packages with them; of several the one of the list that is shown goes first,
@@ -147,16 +156,17 @@ WITH source AS MATERIALIZED (
     FROM shown JOIN known USING (type, namespace, name, version)
     ORDER BY shown.id, known.is_shown DESC, known.scanned_at DESC, known.package = shown.id DESC, known.package
 )
-SELECT chosen.id, licence.text, licence.names, chosen.scanner
-FROM chosen JOIN findings_licence licence ON licence.id = chosen.licence
+SELECT shown.id, licence.text, licence.names, chosen.scanner
+FROM shown LEFT JOIN chosen USING (id) LEFT JOIN findings_licence licence ON licence.id = chosen.licence
 """
 
 
-def licences_of(image: Image) -> Licences:
-    """What the image's current scans tell of the packages that it shows, in one statement."""
-    if image.package_set is None:
+def licences_of(image: int, package_set: int | None) -> Licences:
+    """What an image's current scans tell of the packages of the set that it shows, in one statement."""
+    if package_set is None:
         return Licences()
     with connection.cursor() as cursor:
-        cursor.execute(TOLD, {"image": image.pk, "shown": image.package_set_id})
-        told = {package: Told(text, tuple(names), scanner) for package, text, names, scanner in cursor.fetchall()}
-    return Licences(len(image.package_set.packages), told)
+        cursor.execute(TOLD, {"image": image, "shown": package_set})
+        rows = cursor.fetchall()
+    told = {package: Told(text, tuple(names), scanner) for package, text, names, scanner in rows if text}
+    return Licences(len(rows), told)

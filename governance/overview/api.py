@@ -27,6 +27,7 @@ from governance.images.models import Image, Manifest, Tag
 from governance.overview.contents import Wanted, finding_ids
 from governance.overview.filters import ImageFilterSet
 from governance.overview.lineage_api import CountersSerializer, LineageActions, RelativeSerializer, relative
+from governance.overview.packages_api import PackageActions
 from governance.overview.said import Said, current_scans, said_of, testimonies
 from governance.overview.timeline_api import TimelineActions
 from governance.runtime.models import Running
@@ -254,7 +255,7 @@ class ScanSerializer(serializers.ModelSerializer[Scan]):
         ]
 
 
-class ImageViewSet(LineageActions, TimelineActions, mixins.ListModelMixin, GenericViewSet[Image]):
+class ImageViewSet(PackageActions, LineageActions, TimelineActions, mixins.ListModelMixin, GenericViewSet[Image]):
     """Images by id or by any digest."""
 
     serializer_class = ImageSerializer

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from governance.findings.licence_sets import UNTOLD, Licences
 from governance.findings.models import Finding, FindingSet, Package, PackageSet, Vulnerability
 from governance.findings.report import severity_of
 from governance.findings.sets import places_of
@@ -23,6 +24,7 @@ from governance.policy.models_exemption import Exemption
 from governance.web.fields import unpack_digest
 
 SIZE = 50
+MOST_LICENCES = 200
 NEGLIGIBLE = 1
 
 
@@ -227,15 +229,25 @@ def counts_per_package(ids: Sequence[int]) -> dict[int, Counts]:
     return found
 
 
-def packages_page(packages: PackageSet, text: str, page: int, kind: str = "") -> tuple[list[Package], int]:
-    """Packages by name, a hundred to a page, and how many there are."""
-    rows = Package.objects.filter(pk__in=packages.packages).order_by("name", "version", "pk")
+def packages_in(packages: PackageSet, told: Licences, text: str, kind: str, licence: str) -> QuerySet[Package]:
+    """The packages of a set that fit: part of a name, type, a licence by its name or `UNTOLD`."""
+    rows = Package.objects.filter(pk__in=told.of(licence, packages.packages) if licence else packages.packages)
     if text:
         rows = rows.filter(Q(name__icontains=text) | Q(source_name__icontains=text))
-    if kind:
-        rows = rows.filter(type=kind)
+    return rows.filter(type=kind) if kind else rows
+
+
+def packages_page(rows: QuerySet[Package], page: int) -> list[Package]:
+    """Packages by name, a hundred to a page."""
     start = (page - 1) * SIZE * 2
-    return list(rows[start : start + SIZE * 2]), rows.count() if text or kind else len(packages.packages)
+    return list(rows.order_by("name", "version", "pk")[start : start + SIZE * 2])
+
+
+def licence_choices(told: Licences, picked: str) -> list[tuple[str, str]]:
+    """Licences with their numbers, those that bind most first, and what is not told."""
+    found = [(one.name, f"{one.name} ({one.packages})") for one in told.counts[:MOST_LICENCES]]
+    found += [(UNTOLD, f"{UNTOLD} ({told.untold})")] if told.untold else []
+    return found if not picked or any(picked == name for name, _ in found) else [*found, (picked, picked)]
 
 
 def kinds_of(packages: PackageSet) -> list[tuple[str, int]]:

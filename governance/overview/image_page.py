@@ -13,6 +13,7 @@ from django.urls import reverse
 from governance.accounts.scope import edits
 from governance.approvals.keeping import copy_holding
 from governance.approvals.standing import standings_of
+from governance.findings.licence_sets import licences_of
 from governance.findings.models import FindingSet, Scan
 from governance.findings.risk import MOST, points
 from governance.findings.traits import WORDS
@@ -144,14 +145,19 @@ class ImagePage(LineageTabs):
 
     def tab_packages(self, image: Image) -> dict[str, Any]:
         """Every package with its layer and findings."""
-        picked = {"q": self.text("q"), "type": self.text("type")}
+        picked = {"q": self.text("q"), "type": self.text("type"), "licence": self.text("licence")}
         if image.package_set is None:
             return {"rows": [], "kinds": [], "picked": picked, "any_picked": False, **self.pager(0, SIZE * 2)}
-        rows, total = contents.packages_page(image.package_set, picked["q"], self.page(), picked["type"])
+        told = licences_of(image.pk, image.package_set_id)
+        fitting = contents.packages_in(image.package_set, told, picked["q"], picked["type"], picked["licence"])
+        rows = contents.packages_page(fitting, self.page())
+        total = fitting.count() if any(picked.values()) else len(image.package_set.packages)
         places = contents.places_by_package(image.package_set)
         counts = contents.counts_per_package(image.finding_set.findings if image.finding_set else [])
         return {
-            "rows": [(row, places.get(row.pk, []), counts.get(row.pk)) for row in rows],
+            "rows": [(row, places.get(row.pk, []), counts.get(row.pk), told.told.get(row.pk)) for row in rows],
+            "licences": contents.licence_choices(told, picked["licence"]),
+            "licences_told_by": told.scanners,
             "top": longest(counts[row.pk] for row in rows if row.pk in counts),
             "kinds": [(kind, f"{kind} ({number})") for kind, number in contents.kinds_of(image.package_set) if kind],
             "picked": picked,

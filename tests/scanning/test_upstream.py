@@ -239,3 +239,63 @@ def test_of_a_pattern_the_newest_tags_are_watched(shelf: Any, client: Any) -> No
         ApprovedBase.objects.update(**change)
         poll()
         assert not Watch.objects.exclude(is_used=True).exists()
+
+
+def test_what_is_asked_for_is_watched_while_it_is_decided(shelf: Any) -> None:
+    """Without alarms and copies, so that the reviewer knows; approved, the same watch goes on."""
+    double, name = shelf
+    base = make_base("1")
+    double.push("base/os", base, "12")
+    entry = ApprovedBase.objects.create(name=name, pattern="12", state="requested")
+    poll()
+    row = Watch.objects.get()
+    assert (row.state, row.is_asked, row.is_approved, row.is_relied_on) == ("fine", True, False, False)
+    # Its content is known to the reviewer from then on.
+    assert Image.objects.get().config_digest
+    double.push("base/os", make_base("2"), "12")
+    poll()
+    del double.tags["base/os"]["12"]
+    double.push("base/os", base, "13")
+    poll()
+    assert state() == ("vanished", [])
+    ApprovedBase.objects.update(state="approved")
+    poll()
+    row = Watch.objects.get()
+    assert (row.is_asked, row.is_approved) == (False, True)
+    assert state() == ("vanished", ["vanished"])
+    UpstreamAlarm.objects.all().delete()
+    ApprovedBase.objects.filter(pk=entry.pk).update(state="declined")
+    poll()
+    assert not Watch.objects.exists()
+
+
+def test_of_a_pattern_that_is_asked_for_the_newest_tags_are_watched(shelf: Any) -> None:
+    double, name = shelf
+    double.push("base/os", make_index(make_base("1")), "3.1", "3.2", "4.0")
+    ApprovedBase.objects.create(name=name, pattern="3.*", state="in_review")
+    approve(name, "3.2")
+    poll()
+    poll()
+    found = Watch.objects.exclude(tag="").order_by("tag").values_list("tag", "is_asked", "is_approved")
+    assert list(found) == [("3.1", True, False), ("3.2", True, True)]
+    # Only so many requests are followed up; the newest go first.
+    ApprovedBase.objects.filter(state="approved").delete()
+    for number in range(3):
+        ApprovedBase.objects.create(name=f"{name}{number}", pattern="1", state="requested")
+    watch_plan.MOST_ASKED, most = 2, watch_plan.MOST_ASKED
+    try:
+        watch_plan.plan()
+    finally:
+        watch_plan.MOST_ASKED = most
+    assert set(Watch.objects.values_list("name", flat=True)) == {f"{name}1", f"{name}2"}
+
+
+def test_what_upstream_said_of_a_request_holds_until_it_is_asked_again(shelf: Any) -> None:
+    double, name = shelf
+    double.push("base/os", make_base("1"), "12")
+    ApprovedBase.objects.create(name=name, pattern="12", state="in_review")
+    poll()
+    Watch.objects.update(state="deprecated", why="DEPRECATED: use 13")
+    poll()
+    row = Watch.objects.get()
+    assert (row.state, row.why) == ("deprecated", "DEPRECATED: use 13")

@@ -24,7 +24,7 @@ class WatchQuerySet(models.QuerySet["Watch"]):
 
 
 class Watch(models.Model):
-    """A tag, or a digest, of a base that is approved or in use, and how it was found upstream last."""
+    """A tag, or a digest, of a base that is approved, in use or asked for, and how it was found upstream last."""
 
     class State(models.TextChoices):
         """`unknown` is what could not be looked at: it is never taken for `fine`."""
@@ -42,6 +42,8 @@ class Watch(models.Model):
     digest = models.CharField(max_length=140, blank=True)
     is_approved = models.BooleanField(default=False)
     is_used = models.BooleanField(default=False)
+    # A request means it: it is looked at for whoever decides, and raises no alarm.
+    is_asked = models.BooleanField(default=False, db_default=False)
     # Teams whose images are built on it.
     owners = ArrayField(models.BigIntegerField(), default=list)
 
@@ -67,6 +69,11 @@ class Watch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}@{self.digest}" if self.digest else f"{self.name}:{self.tag}" if self.tag else self.name
+
+    @property
+    def is_relied_on(self) -> bool:
+        """Somebody builds on it, or may."""
+        return self.is_approved or self.is_used
 
 
 class UpstreamAlarm(models.Model):

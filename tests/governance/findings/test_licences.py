@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from governance.findings.licence_sets import licences_of
+from governance.findings.licence_sets import Licences, licences_of
 from governance.findings.licences import LONGEST, MOST, Kind, kind_of, read_licences
 from governance.findings.models import Licence, LicenceSet, Package, PackageSet, Scan
 from governance.images.models import Image
@@ -103,9 +103,12 @@ def report(*packages: dict[str, Any], day: int = 20, config: str = CONFIG) -> di
     return made
 
 
+def licences(config: str) -> Licences:
+    return licences_of(*Image.objects.values_list("pk", "package_set").get(config_digest=config))
+
+
 def told(config: str = CONFIG) -> dict[str, str]:
-    image = Image.objects.select_related("package_set").get(config_digest=config)
-    found = licences_of(image)
+    found = licences(config)
     names = dict(Package.objects.values_list("pk", "name"))
     return {names[package]: one.text for package, one in found.told.items()}
 
@@ -114,7 +117,7 @@ def told(config: str = CONFIG) -> dict[str, str]:
 def test_a_report_tells_the_licences_of_its_packages() -> None:
     deliver(report(package("openssl", "Apache-2.0"), package("bash", "GPL-3+"), package("own")))
     assert told() == {"openssl": "Apache-2.0", "bash": "GPL-3.0-or-later"}
-    found = licences_of(Image.objects.select_related("package_set").get())
+    found = licences(CONFIG)
     assert (found.packages, found.untold, found.scanners) == (3, 1, ["trivy"])
     assert [(one.name, one.kind, one.packages) for one in found.counts] == [
         ("GPL-3.0-or-later", Kind.COPYLEFT, 1),
