@@ -128,10 +128,8 @@ def stack(found: dict[str, Any]) -> Iterator[Line]:
     yield Line("accepted flat out", flat["accepted_per_second"], None, "/s", note=f"statuses {flat['statuses']}")
     note = f"p50 {flat['accept_p50_ms']:.0f} ms; the senders share the two cores"
     yield Line("accept flat out, p99", flat["accept_p99_ms"], None, "ms", note=note)
-    for name, what in (("beside", "while reports come at 25/s"), ("alone", "nothing beside")):
-        one = found["gate"][name]
-        note = f"{one['answers_per_second']:.0f}/s answered of 200/s, p50 {one['p50_ms']:.0f} ms; wrong {one['wrong']}"
-        yield Line(f"gate at 200/s, {what}, p99", one["p99_ms"], 50 if name == "beside" else None, "ms", note=note)
+    for who in ("gate", "admission"):
+        yield from answers(who, found[who])
     errors = len(paced["errors"]) + len(flat["errors"]) + flat["quarantined"]
     yield Line("errors and quarantined reports", errors, 0)
     idle, busy = found["idle_megabytes"], found["busy_megabytes"]
@@ -139,6 +137,20 @@ def stack(found: dict[str, Any]) -> Iterator[Line]:
     yield Line("idle memory of web, worker and beat (PSS)", sum(idle.values()), 400, "MB", note=note)
     note = ", ".join(f"{name} {size:.0f}" for name, size in busy.items())
     yield Line("the same after the load", sum(busy.values()), None, "MB", note=note)
+
+
+def answers(who: str, found: dict[str, Any]) -> Iterator[Line]:
+    """How soon gate or admission answers, and for how much."""
+    for name, what in (("beside", "while reports come at 25/s"), ("alone", "nothing beside")):
+        one = found[name]
+        note = f"{one['answers_per_second']:.0f}/s answered, p50 {one['p50_ms']:.1f}, p90 {one['p90_ms']:.1f} ms"
+        note += f"; the asker itself {one['own_cpu']:.0%} of a core; wrong: {one['wrong'] or 'none'}"
+        yield Line(f"{who} at 200/s, {what}, p99", one["p99_ms"], 50 if name == "beside" else None, "ms", note=note)
+    alone = found["alone"]
+    note = f"{alone['database_cpu_ms']:.2f} ms of the database's beside"
+    yield Line(f"CPU of the web processes per answer of {who}", alone["web_cpu_ms"], 2, "ms", note=note)
+    wrong = sum(sum(found[name]["wrong"].values()) for name in ("beside", "alone"))
+    yield Line(f"wrong answers of {who}", wrong, 0)
 
 
 def rematch(found: dict[str, Any]) -> Iterator[Line]:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -20,8 +19,10 @@ import psycopg
 from governance.local.datadir import DataDirectory
 from governance.local.instance import HOST, free_port, programs
 from governance.local.process import Program, start, stop
+from tests.bench import gates
 from tests.bench.documents import USUAL, for_image, report
 from tests.bench.ground import Ground, manage
+from tests.bench.processes import members, proportional
 
 SENDERS = 6
 # The budget: so many a second have to be taken and processed.
@@ -29,8 +30,6 @@ PACE = 25.0
 # Each image is new; one in ten brings a finding that nobody has seen yet.
 NEW_FINDING_EVERY = 10
 DRAINING = 120.0
-# Questions to the gate in a second, and how many ask at once.
-ASKED, ASKERS = 200, 16
 
 
 @dataclass
@@ -56,6 +55,7 @@ class Target:
 
     port: int
     token: str
+    cluster: str
     database: str
     groups: dict[str, int]  # program → session, whose processes count as its own
 
@@ -79,42 +79,18 @@ class Target:
         return {name: sum(map(proportional, members(session))) for name, session in self.groups.items()}
 
 
-def members(session: int) -> list[int]:
-    """Processes of a session (Linux): programs are started in one of their own."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                # After the name, which ends with the last bracket: state, parent, group, session.
-                words = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(words[3]) == session:
-                found.append(int(entry.name))
-    return found
-
-
-def proportional(process: int) -> float:
-    """PSS in megabytes: shared pages are split among those who share them."""
-    try:
-        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
-
-
 @contextmanager
 def running(ground: Ground) -> Iterator[Target]:
     """Web, worker and beat as `make up` starts them."""
     port = free_port(0)
     environment = ground.fresh("stack") | {"BASE_URL": f"http://{HOST}:{port}", "WEB_CONCURRENCY": "2"}
-    token = manage(environment, "token", "create", "bench", "--scope", "ingest")
+    tokens = [manage(environment, "token", "create", "bench", "--scope", scope) for scope in ("ingest", "agent")]
     started: list[tuple[Program, subprocess.Popen[bytes]]] = []
     try:
         wanted = programs(DataDirectory(ground.directory), port, environment)
         started.extend((program, start(program)) for program in wanted)
         target = Target(
-            port, token, environment["DATABASE_URL"], {program.name: process.pid for program, process in started}
+            port, *tokens, environment["DATABASE_URL"], {program.name: process.pid for program, process in started}
         )
         wait_until_ready(port)
         yield target
@@ -191,54 +167,20 @@ def flood(target: Target, numbers: Iterator[int], seconds: float, pace: float | 
     }
 
 
-def gate(target: Target, known: int, seconds: float) -> dict[str, Any]:
-    """Ask the gate `ASKED` times a second about images that were reported, by as many threads as that takes."""
-    taken: list[float] = []
-    wrong: list[str] = []
-    slots, began = itertools.count(), time.monotonic()
-
-    def asker() -> None:
-        connection = http.client.HTTPConnection(HOST, target.port, timeout=30)
-        while (number := next(slots)) < ASKED * seconds:
-            time.sleep(max(0.0, began + number / ASKED - time.monotonic()))
-            image = f"registry.bench.example/team/app:build-{1 + number % known:06d}"
-            asked = time.perf_counter()
-            try:
-                path = f"/api/v1/gate/?stage=ci&image={quote(image)}"
-                connection.request("GET", path, headers={"Authorization": f"Bearer {target.token}"})
-                answer = connection.getresponse()
-                body = answer.read()
-            except (OSError, http.client.HTTPException) as error:
-                wrong.append(type(error).__name__)
-                connection.close()
-                continue
-            taken.append(time.perf_counter() - asked)
-            if answer.status != http.client.OK or b'"verdict"' not in body:
-                wrong.append(str(answer.status))
-
-    threads = [threading.Thread(target=asker) for _ in range(ASKERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return {
-        "answers": len(taken),
-        "answers_per_second": len(taken) / (time.monotonic() - began),
-        "p50_ms": percentile(taken, 0.5) * 1000,
-        "p99_ms": percentile(taken, 0.99) * 1000,
-        "wrong": sorted(set(wrong)),
-    }
-
-
-def gate_while_sending(target: Target, numbers: Iterator[int], seconds: float) -> dict[str, Any]:
-    """The gate's answers while reports come at the budget's pace, and with nothing beside."""
-    known = max(1, target.count("done"))
-    alone = gate(target, known, seconds / 2)
-    sending = threading.Thread(target=flood, args=(target, numbers, seconds, PACE))
-    sending.start()
-    beside = gate(target, known, seconds)
-    sending.join()
-    return {"alone": alone, "beside": beside}
+def asked(target: Target, numbers: Iterator[int], seconds: float) -> dict[str, Any]:
+    """What gate and admission answer while reports come at the budget's pace, and with nothing beside."""
+    found = {}
+    for name, make, token in (
+        ("gate", gates.gate_requests, target.token),
+        ("admission", gates.admission_requests, target.cluster),
+    ):
+        questions = make(token, max(1, target.count("done")))
+        found[name] = gates.measure(
+            gates.Asked(target.port, target.groups["web"], target.database, questions),
+            lambda: flood(target, numbers, seconds, PACE),
+            seconds,
+        )
+    return found
 
 
 def drain(target: Target) -> None:
@@ -258,7 +200,7 @@ def measure(ground: Ground, seconds: float) -> dict[str, Any]:
         figures: dict[str, Any] = {"idle_megabytes": target.memory()}
         flood(target, numbers, 3)
         figures["at_pace"] = flood(target, numbers, seconds, PACE)
-        figures["gate"] = gate_while_sending(target, numbers, seconds)
+        figures |= asked(target, numbers, seconds)
         figures["flat_out"] = flood(target, numbers, seconds)
         figures["busy_megabytes"] = target.memory()
     return figures

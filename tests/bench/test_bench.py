@@ -1,12 +1,20 @@
 """The benchmarks still fit the product: small runs of the parts that know its tables and pages."""
 
+import asyncio
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import msgspec
 import pytest
 
 from governance.images.models import Image
+from scanning.admission_review import read_review
 from scanning.models import Delivery
 from scanning.parsers import PARSERS, parse
 from scanning.parsers.document import open_document
-from tests.bench import budgets, feeds, formats, lineage, pages, policy, seed, visits
+from tests.bench import budgets, feeds, formats, gates, lineage, pages, policy, seed, visits
+from tests.bench.asking import Asker
 from tests.bench.documents import USUAL, for_image, report
 from tests.bench.large import body_of
 from tests.make import deliver
@@ -69,3 +77,41 @@ def test_a_grown_report_of_grype_has_its_findings() -> None:
     row = deliver(body_of("grype", 1))
     assert row.state == Delivery.State.DONE
     assert (row.result or {})["findings"] > 3_000
+
+
+class Sluggish(BaseHTTPRequestHandler):
+    """Stands still for a moment at the first question."""
+
+    def do_GET(self) -> None:
+        time.sleep(0.0 if getattr(self.server, "awake", False) else 0.3)
+        self.server.awake = True  # type: ignore[attr-defined]
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *words: object) -> None:
+        """Nothing."""
+
+
+def test_a_wait_counts_from_when_the_question_was_due() -> None:
+    """Not from when it could be sent: thirty in a row wait for a server that stands still at the first."""
+    server = HTTPServer(("127.0.0.1", 0), Sluggish)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    asker = Asker(server.server_port, [b"GET / HTTP/1.0\r\n\r\n"], 200.0)
+    asyncio.run(asker.run(30))
+    server.shutdown()
+    server.server_close()
+    assert (len(asker.waits), asker.wrong) == (30, {})
+    assert sum(wait > 0.1 for wait in asker.waits) >= 20
+
+
+def test_pods_of_the_benchmark_name_known_and_unknown_images() -> None:
+    requests = gates.admission_requests("pw_1", 50)
+    reviews = [read_review(msgspec.json.decode(text.partition("\r\n\r\n")[2])) for text in requests]
+    images = [name for review in reviews for name in review.images]
+    assert max(len(review.images) for review in reviews) == 4
+    shares = [sum(word in name for name in images) / len(images) for word in ("@sha256:", ":build-", "stranger")]
+    assert shares == pytest.approx([0.4, 0.4, 0.2], abs=0.05)
+    one = {"answers_per_second": 200.0, "p50_ms": 2.0, "p90_ms": 3.0, "p99_ms": 9.0, "own_cpu": 0.05, "wrong": {}}
+    found = {"beside": one, "alone": one | {"web_cpu_ms": 1.0, "database_cpu_ms": 0.4}}
+    assert all(line.holds is not False for line in budgets.answers("gate", found))
