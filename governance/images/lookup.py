@@ -10,19 +10,24 @@ from governance.images.clean import clean_digest
 from governance.images.reference import parse_reference
 from governance.web.fields import pack_digest
 
+# Each arm of a union has its index; an OR of them would read every image.
 BY_DIGEST = """
-SELECT image.id, image.owners FROM images_image image
-WHERE image.merged_into_id IS NULL AND (image.config_digest = %(digest)s
-    OR image.id IN (SELECT image_id FROM images_manifest WHERE digest = %(digest)s)) ORDER BY image.id LIMIT 50
+SELECT image.id, image.owners FROM images_image image JOIN (
+    SELECT id FROM images_image WHERE config_digest = %(digest)s
+    UNION SELECT image_id FROM images_manifest WHERE digest = %(digest)s
+) named ON named.id = image.id
+WHERE image.merged_into_id IS NULL ORDER BY image.id LIMIT 50
 """
 # What the tag points to now, one image for each platform; or the record of which only this name is known.
 BY_TAG = """
-SELECT image.id, image.owners FROM images_image image
-WHERE image.merged_into_id IS NULL AND (image.placeholder = %(placeholder)s OR image.id IN (
-    SELECT tag.image_id FROM images_tag tag JOIN images_repository repository ON repository.id = tag.repository_id
-    JOIN images_registry registry ON registry.id = repository.registry_id
-    WHERE registry.host = %(host)s AND repository.name = %(repository)s AND tag.name = %(tag)s AND tag.until IS NULL))
-ORDER BY image.id LIMIT 50
+SELECT image.id, image.owners FROM images_image image JOIN (
+    SELECT id FROM images_image WHERE placeholder = %(placeholder)s
+    UNION SELECT tag.image_id FROM images_tag tag JOIN images_repository repository ON repository.id = tag.repository_id
+        JOIN images_registry registry ON registry.id = repository.registry_id
+        WHERE registry.host = %(host)s AND repository.name = %(repository)s AND tag.name = %(tag)s
+          AND tag.until IS NULL
+) named ON named.id = image.id
+WHERE image.merged_into_id IS NULL ORDER BY image.id LIMIT 50
 """
 
 

@@ -22,6 +22,7 @@ from governance.images.lookup import images_named
 from governance.images.names import covers
 from governance.policy.kernel import STRICTNESS
 from governance.policy.verdicts import UNKNOWN_IMAGE, Judged, unknown, verdict_of
+from governance.web.plans import kept_plans
 
 # Not worth a sender's wait for the disk: a crash of the database may lose the decisions of the last second.
 KEEP = """
@@ -51,6 +52,7 @@ def ask_gate(viewer: Viewer | None, reference: str, stage: str, gate: str = "gat
     return said
 
 
+@kept_plans()
 def ask(viewer: Viewer | None, reference: str, stage: str) -> Judged:
     """The verdict, and nothing written down. What the asker may not see is unknown to them."""
     if isinstance(viewer, Token) and viewer.repository and not covers(viewer.repository, reference):
@@ -69,6 +71,7 @@ def worst_of(images: Collection[int], stage: str, now: datetime | None = None) -
     return max(said, key=lambda one: STRICTNESS[one.verdict])
 
 
+@kept_plans()
 def keep(viewer: Viewer | None, reference: str, said: Judged, gate: str) -> None:
     """Write the decision down, once a day for the same answer to the same asker."""
     name = clean_text(reference, 400)
