@@ -21,6 +21,7 @@ from governance.findings.weigh import facts_of
 from governance.images.models import Image
 from governance.overview import checks, contents
 from governance.overview.contents import LEVELS, SIZE, Wanted
+from governance.overview.curve import curve_of
 from governance.overview.lineage import sees, with_base
 from governance.overview.lineage_tabs import LineageTabs
 from governance.overview.names import names_of
@@ -193,8 +194,9 @@ class ImagePage(LineageTabs):
             "life": life,
             "segments": [(word, words, life.at(word)) for word, words in PLACES.items()],
             "kinds": [(word, f"{words} ({count(number)})") for word, words, number in life.kinds_at(place)],
-            "picked": {"place": place, "kind": kind},
+            "picked": {"place": place, "kind": kind, "curve": self.text("curve")},
             "any_picked": bool(place or kind),
+            "curve": curve_of(image, self.text("curve")),
             **self.pager(life.total, SIZE),
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html import unescape
 from typing import Any
@@ -11,6 +12,7 @@ from django.test import Client
 
 from governance.accounts.models import Team, User
 from governance.images.models import Event
+from governance.overview.curve import curve_of
 from governance.overview.timeline import KINDS, Entry, Wish, timeline_of
 from governance.policy.models import GateDecision
 from scanning.models import Delivery
@@ -188,3 +190,32 @@ def _of_life() -> dict[str, Any]:
             "target": {"userInput": "registry.example/shop/api:1", "imageID": digest_of("life")},
         }
     }
+
+
+# The curve beside it
+
+
+def test_the_curve_is_one_scanners_and_says_the_same_as_its_table(life: Life, admin: User, client: Client) -> None:
+    curve = curve_of(life.image)
+    assert (curve.scanner, curve.scanners) == ("trivy", [("trivy", 4)])
+    assert [(one.stage, one.critical, one.total) for one in curve.points] == [
+        *(("ci", 0, 3), ("registry", 0, 3), ("registry", 1, 4), ("registry", 1, 4))
+    ]
+    assert [one.total for one in curve.steps] == [3, 4], "what stays the same is no step"
+    drawn = json.loads(curve.drawn)
+    assert [row[1:3] for row in drawn] == [[0, 3], [1, 3], [1, 3]]
+    assert drawn == sorted(drawn)
+    client.force_login(admin)
+    page = client.get(address(life)).content.decode()
+    assert "3 findings, 0 critical, on 2026-08-02; 4, 1 critical, on 2026-09-10" in page
+    table = page.partition("As a table")[2]
+    assert re.findall(r'<td class="num">(\d+)</td>', table) == ["1", "3", "0", "0", "0", "0", "3", "0", "0", "0"]
+
+
+def test_another_scanner_has_a_curve_of_its_own(life: Life, team: Team, admin: User, client: Client) -> None:
+    deliver(make_grype("CVE-2099-0999", day=22) | _of_life(), viewer=make_token(team=team)[0])
+    assert curve_of(life.image).scanner == "trivy"
+    assert [one.total for one in curve_of(life.image, "grype").points] == [1]
+    assert curve_of(life.image, "nobody").scanner == "trivy"
+    client.force_login(admin)
+    assert "at the only scan by grype" in client.get(address(life, "?curve=grype&place=ci")).content.decode()
