@@ -180,7 +180,8 @@ up | manage | pg)
 test)
     need dev
     need_system
-    run -m pytest -n 2 "$@"
+    # Three, for two processors: tests of real programs wait much. Who is done takes from the end of another's heap.
+    run -m pytest -n 3 --dist worksteal "$@"
     ;;
 bench)
     need dev

@@ -135,13 +135,14 @@ class Load:
         self._threads.append(threading.Thread(target=self._watch, daemon=True))
 
     def _watch(self) -> None:
-        """Note whether the senders are too far ahead of the workers."""
+        """Note whether the senders are too far ahead of the workers; without a database they send on."""
         while not self._over.wait(0.3):
+            ids = [report.id for report in list(self.reports) if report.id is not None]
+            query = "SELECT count(*) FROM scanning_delivery WHERE id = ANY(%s) AND finished_at IS NULL"
+            is_ahead = False
             with suppress(psycopg.OperationalError):
-                ids = [report.id for report in list(self.reports) if report.id is not None]
-                query = "SELECT count(*) FROM scanning_delivery WHERE id = ANY(%s) AND finished_at IS NULL"
                 is_ahead = self.instance.rows(query, ids)[0][0] > AHEAD
-                self._ahead.set() if is_ahead else self._ahead.clear()
+            self._ahead.set() if is_ahead else self._ahead.clear()
 
     def _send(self) -> None:
         sender = Sender(self.instance)

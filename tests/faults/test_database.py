@@ -15,8 +15,8 @@ def test_a_killed_database_loses_nothing_that_was_acknowledged(instance: Instanc
     with ledger.load() as load:
         for away in (0.0, 1.0, 3.0):
             load.works()
-            instance.kill("postgres")
             refused = load.answers("503")
+            instance.kill("postgres")
             wait_until(lambda refused=refused: load.answers("503") > refused, "senders are told to come back")
             time.sleep(away)
             instance.start_postgres()
