@@ -10,6 +10,7 @@ from governance.accounts.api import TokenViewSet
 from governance.approvals.api import ApprovedViewSet, Check, Document
 from governance.approvals.retention_api import PinViewSet, RetentionCheck, RuleViewSet, RunViewSet
 from governance.approvals.upstream_api import AlarmViewSet, CopyViewSet, WatchViewSet
+from governance.briefings.chat_api import ChannelViewSet
 from governance.findings.vex_api import VexViewSet
 from governance.overview.api import ImageViewSet
 from governance.overview.source_api import SourceViewSet
@@ -43,6 +44,7 @@ router.register("retention/runs", RunViewSet, basename="retention-run")
 router.register("policies", PolicyViewSet, basename="policy")
 router.register("decisions", DecisionViewSet, basename="decision")
 router.register("exemptions", ExemptionViewSet, basename="exemption")
+router.register("chats", ChannelViewSet, basename="channel")
 router.register("tokens", TokenViewSet, basename="token")
 
 app_name = "api"

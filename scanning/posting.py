@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import Error, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from governance.briefings.alerts import look, parts
 from governance.briefings.channels.mail import Mail, Refused, deliver
-from governance.briefings.models import Alert, Briefing, Subscription
+from governance.briefings.chats import tell, text_of
+from governance.briefings.models import Alert, Briefing, Channel, Subscription
 from governance.briefings.services import brief
 from governance.briefings.write import unsubscribe_path
 from scanning.failpoints import reach
@@ -19,7 +21,7 @@ from scanning.models import Outbox
 from scanning.outbox import Held, Kind, work
 
 LOG = logging.getLogger(__name__)
-BRIEFING, ALERT = "briefing", "alert"
+BRIEFING, ALERT, CHAT = "briefing", "alert", "chat"
 # A digest that could not be made is tried again after this long; the others do not wait for it.
 AGAIN = timedelta(minutes=10)
 STATES = {
@@ -108,35 +110,46 @@ def ended(row: Outbox, state: str, error: str) -> None:
 
 def alarm(now: datetime | None = None) -> int:
     """Look for everybody who wants to know at once; returns how many alerts were made."""
-    wanted = Subscription.objects.filter(is_active=True, alerts=True).order_by("pk").values_list("pk", flat=True)
+    wanted = Subscription.objects.filter(is_active=True, alerts=True).select_related("person", "team")
     made = 0
-    for pk in list(wanted):
-        try:
-            made += alarm_one(pk, now or timezone.now())
-        except (Error, ValueError, LookupError):
-            LOG.exception("nobody could look for subscription %s", pk)
+    for rows in (wanted, Channel.objects.select_related("team")):
+        for pk in list(rows.order_by("pk").values_list("pk", flat=True)):
+            try:
+                made += alarm_one(rows, pk, now or timezone.now())
+            except (Error, ValueError, LookupError):
+                LOG.exception("nobody could look for %s %s", rows.model.__name__, pk)
     return made
 
 
 @transaction.atomic
-def alarm_one(pk: int, now: datetime) -> int:
-    """One reader, and the row that sends what is new."""
-    rows = Subscription.objects.select_for_update(of=("self",), skip_locked=True).select_related("person", "team")
-    subscription = rows.filter(pk=pk, is_active=True, alerts=True).first()
-    alert = look(subscription, now) if subscription else None
+def alarm_one(rows: QuerySet[Subscription] | QuerySet[Channel], pk: int, now: datetime) -> int:
+    """One reader or chat, and the row that sends what is new."""
+    reader = rows.select_for_update(of=("self",), skip_locked=True).filter(pk=pk).first()
+    alert = look(reader, now) if reader else None
     if alert is not None and alert.state == Briefing.State.WAITING:
-        Outbox.objects.create(kind=ALERT, dedupe_key=f"{ALERT}:{alert.pk}", payload={"alert": alert.pk})
+        kind = CHAT if alert.channel_id else ALERT
+        Outbox.objects.create(kind=kind, dedupe_key=f"{kind}:{alert.pk}", payload={"alert": alert.pk})
     return int(alert is not None)
 
 
 def send_alert(held: Held) -> None:
     """Hand one alert to the mail server."""
     alert = Alert.objects.select_related("subscription").filter(pk=held.row.payload["alert"]).first()
-    if alert is None or not settings.SMTP_HOST or not alert.subscription.is_active:
+    reader = alert.subscription if alert else None
+    if alert is None or reader is None or not settings.SMTP_HOST or not reader.is_active:
         raise Refused("there is nobody to send it to, or no mail server to send it through")
-    text, html = parts(alert)
-    headers = leaving(alert.subscription)
+    text, html = parts(alert, reader)
+    headers = leaving(reader)
     deliver(Mail(alert.recipient, alert.subject, text, html, alert.message_id, alert.made_at, headers), held.cross)
+
+
+def send_chat(held: Held) -> None:
+    """Write one alert into its chat."""
+    alert = Alert.objects.select_related("channel__team").filter(pk=held.row.payload["alert"]).first()
+    if alert is None or alert.channel is None:
+        raise Refused("the chat was removed")
+    held.cross()
+    tell(alert.channel, alert.subject, text_of(alert))
 
 
 def alert_ended(row: Outbox, state: str, error: str) -> None:
@@ -146,7 +159,7 @@ def alert_ended(row: Outbox, state: str, error: str) -> None:
     Alert.objects.filter(pk=row.payload["alert"]).update(**values)
 
 
-KINDS = {BRIEFING: Kind(send, ended), ALERT: Kind(send_alert, alert_ended)}
+KINDS = {BRIEFING: Kind(send, ended), ALERT: Kind(send_alert, alert_ended), CHAT: Kind(send_chat, alert_ended)}
 
 
 def carry_out() -> int:

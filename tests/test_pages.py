@@ -20,7 +20,7 @@ from governance.accounts.models import Team, Token, User
 from governance.approvals.life import request_base
 from governance.approvals.models import KeptCopy, UpstreamAlarm, Watch
 from governance.approvals.retention import ask_run, pin, save_rule
-from governance.briefings.models import Subscription
+from governance.briefings.models import Channel, Subscription
 from governance.briefings.services import Wish, brief, subscribe_address
 from governance.briefings.write import unsubscribe_path
 from governance.findings.models import Advisory, Source
@@ -195,6 +195,12 @@ ROWS: dict[str, list[Row]] = {
     ],
     "digests:reader_preview": [Row(OWN_PAGE, named="mailbox")],
     "digests:reader_stop": [Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "mailbox")],
+    "digests:channel_list": [
+        Row(page()),
+        Row(page(viewer=403, stranger=422, auditor=403, admin=422), "post", data={"name": "without an address"}),
+    ],
+    "digests:channel_test": [Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "chat")],
+    "digests:channel_remove": [Row(page(viewer=403, stranger=404, auditor=403, admin=302), "post", "chat")],
     # The address proves that one has the mail.
     "digests:unsubscribe": [Row(everyone(200), named="way out"), Row(everyone(200), "post", "way out")],
     "policies:policy_list": [Row(page())],
@@ -585,6 +591,19 @@ ROWS: dict[str, list[Row]] = {
     "api:registry-crawl": [Row(CHANGES_REGISTRY | {"admin": 202, "admin token": 202}, "post", "registry")],
     "api:registry-check": [Row(CHANGES_REGISTRY | {"admin": 200, "admin token": 200}, "post", "registry")],
     "api:registry-repositories": [Row(SEES_ALL, named="registry")],
+    "api:channel-list": [
+        Row(api(READERS)),
+        Row(
+            api((), viewer=403, stranger=403, auditor=403, admin=400, admin_token=400),
+            "post",
+            data={"name": "x", "address": "nowhere", "team": None},  # type: ignore[dict-item]
+        ),
+    ],
+    "api:channel-detail": [
+        Row(OWN_API, named="chat"),
+        Row(CLOSES | {"admin": 204, "admin token": 204}, "delete", "chat"),
+    ],
+    "api:channel-test": [Row(CLOSES | {"admin": 200, "admin token": 200}, "post", "chat")],
     "api:token-list": [
         Row(api(ADMINS)),
         Row(
@@ -651,6 +670,9 @@ def arguments(named: str, team: Team) -> list[object]:
         return [of_upstream(named, team)]
     if named in ("pin", "rule", "retention run"):
         return [of_retention(named)]
+    if named == "chat":
+        # Its address does not open, so that no message is tried.
+        return [Channel.objects.create(team=team, name="#shop", service="Slack", address=b"").pk]
     if named in ("briefing", "mailbox", "way out"):
         return of_digest(named, subscribe_address(make_user(role=User.Role.ADMIN), "shop@example.org", team, Wish()))
     if named in ("workload", "runtime agent"):

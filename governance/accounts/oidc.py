@@ -16,12 +16,11 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import redirect
-from requests.adapters import BaseAdapter
 
 from governance.accounts.audit import audit
 from governance.accounts.groups import seat
 from governance.accounts.models import User
-from governance.web.outbound import Client, OutboundError
+from governance.web.guarded import Guarded
 
 
 class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
@@ -77,37 +76,6 @@ class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def on_authentication_error(self, request: HttpRequest, provider: Any, **said: Any) -> None:
         """Back to our own page, which says that it failed and no more."""
         refuse(request, "The sign-in did not come to an end. Try again; if it fails again, ask your administrator.")
-
-
-class Guarded(BaseAdapter):
-    """Requests of the library `requests`, sent through `governance.web.outbound`."""
-
-    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
-        """One request, no redirects."""
-        body = request.body.encode() if isinstance(request.body, str) else request.body
-        with Client() as client:
-            try:
-                answer, content = client.fetch(
-                    request.method or "GET",
-                    request.url or "",
-                    headers={name: text(value) for name, value in request.headers.items()},
-                    body=body,  # type: ignore[arg-type]
-                )
-            except OutboundError as error:
-                raise requests.ConnectionError(str(error)) from error
-        response = requests.Response()
-        response.status_code, response.url, response.request = answer.status, answer.url, request
-        response.headers.update(answer.headers)
-        response._content = content
-        return response
-
-    def close(self) -> None:
-        """Nothing is kept."""
-
-
-def text(value: str | bytes) -> str:
-    """A header's value."""
-    return value if isinstance(value, str) else value.decode("latin-1")
 
 
 def refuse(request: HttpRequest, why: str) -> None:

@@ -1,7 +1,7 @@
 """What cannot wait for the digest: known exploited where it runs, and bases that vanish or are re-pointed.
 
-A look compares what stands with what stood at the last look. All that is new is one mail; what comes and goes within a
-week is told once.
+A look compares what stands with what stood at the last look. All that is new is one mail, and one message to each chat;
+what comes and goes within a week is told once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from governance.approvals.models import UpstreamAlarm
-from governance.briefings.models import Alert, Briefing, Subscription
+from governance.briefings.models import Alert, Briefing, Channel, Subscription
 from governance.briefings.scope import RUNNING, Scope, scope_of
 from governance.briefings.sections import Fact, upstream, vanished
 from governance.briefings.sections.vulnerabilities import worst
@@ -49,15 +49,18 @@ def urgent(scope: Scope) -> list[tuple[str, Fact]]:
     return [(f"{name} {fact.key}", fact) for name, facts in found for fact in facts]
 
 
-def look(subscription: Subscription, now: datetime) -> Alert | None:
+type Reader = Subscription | Channel
+
+
+def look(reader: Reader, now: datetime) -> Alert | None:
     """An alert where something new stands, in one transaction with what is remembered. The first only remembers."""
-    scope = scope_of(subscription, now)
+    scope = scope_of(reader, now)
     standing = dict(urgent(scope))
-    known: dict[str, str] | None = subscription.alarmed
+    known: dict[str, str] | None = reader.alarmed
     kept = remembered(known or {})
-    subscription.alarmed = {**kept, **dict.fromkeys(standing, now.date().isoformat())}
-    if subscription.alarmed != known:
-        subscription.save(update_fields=["alarmed"])
+    reader.alarmed = {**kept, **dict.fromkeys(standing, now.date().isoformat())}
+    if reader.alarmed != known:
+        reader.save(update_fields=["alarmed"])
     new = [fact for key, fact in standing.items() if key not in kept]
     if known is None or not new:
         return None
@@ -65,13 +68,14 @@ def look(subscription: Subscription, now: datetime) -> Alert | None:
     if len(new) > MOST_LINES:
         lines[-1] = [f"and {len(new) - MOST_LINES + 1} more", reverse("digests:digest_preview")]
     return Alert.objects.create(
-        subscription=subscription,
+        subscription=reader if isinstance(reader, Subscription) else None,
+        channel=reader if isinstance(reader, Channel) else None,
         made_at=now,
-        recipient=subscription.recipient,
-        subject=subject(subscription, new),
-        message_id=message_id(subscription, now),
+        recipient=reader.recipient[:254],
+        subject=subject(reader, new),
+        message_id=message_id(reader, now),
         lines=lines,
-        **how(subscription),
+        **how(reader),
     )
 
 
@@ -83,33 +87,36 @@ def remembered(known: dict[str, str]) -> dict[str, str]:
     return {key: day for key, day in known.items() if day >= long_ago}
 
 
-def subject(subscription: Subscription, new: list[Fact]) -> str:
+def subject(reader: Reader, new: list[Fact]) -> str:
     """The worst of it in words."""
     more = f" and {len(new) - 1} more" if len(new) > 1 else ""
-    return readable(f"Container images of {subscription.about}: {new[0].what}{more}", 200)
+    return readable(f"Container images of {reader.about}: {new[0].what}{more}", 200)
 
 
-def message_id(subscription: Subscription, now: datetime) -> str:
+def message_id(reader: Reader, now: datetime) -> str:
     """The same for every try."""
-    word = hashlib.sha256(f"{settings.SECRET_KEY}:{subscription.pk}:{now.isoformat()}".encode()).hexdigest()[:24]
+    kind = "" if isinstance(reader, Subscription) else "chat "
+    word = hashlib.sha256(f"{settings.SECRET_KEY}:{kind}{reader.pk}:{now.isoformat()}".encode()).hexdigest()[:24]
     return f"<alert.{word}@{urlsplit(settings.BASE_URL).hostname or 'portwarden'}>"
 
 
-def how(subscription: Subscription) -> dict[str, str]:
+def how(reader: Reader) -> dict[str, str]:
     """Whether it can be sent, and if not, why."""
+    if isinstance(reader, Channel):
+        return {"state": Briefing.State.WAITING}
     if not settings.SMTP_HOST:
         return {"state": Briefing.State.KEPT, "error": "no mail server is configured (SMTP_HOST)"}
-    if not subscription.recipient:
+    if not reader.recipient:
         return {"state": Briefing.State.KEPT, "error": "the reader has no e-mail address"}
     return {"state": Briefing.State.WAITING}
 
 
-def parts(alert: Alert) -> tuple[str, str]:
+def parts(alert: Alert, reader: Subscription) -> tuple[str, str]:
     """Plain text and HTML, which say the same."""
     context: dict[str, Any] = {
         "alert": alert,
         "lines": [{"words": words, "address": settings.BASE_URL + address} for words, address in alert.lines],
         "settings": settings.BASE_URL + reverse("digests:subscription"),
-        "unsubscribe": settings.BASE_URL + unsubscribe_path(alert.subscription),
+        "unsubscribe": settings.BASE_URL + unsubscribe_path(reader),
     }
     return render_to_string("mail/alert.txt", context), inlined(render_to_string("mail/alert.html", context))

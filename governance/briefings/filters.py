@@ -1,4 +1,4 @@
-"""The filters of the archive of digests, of one digest's changes, and of who gets them."""
+"""The filters of the archive of digests, of one digest's changes, of who gets them, and of chats."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.db.models import Q, QuerySet
 from django_filters.filterset import FilterSet
 
 from governance.accounts.picker import team_ids
-from governance.briefings.models import Briefing, Line, Subscription
+from governance.briefings.models import Briefing, Channel, Line, Subscription
 from governance.web.widgets import YesNo, select
 
 
@@ -87,3 +87,25 @@ class ReaderFilterSet(FilterSet):
         teams = team_ids(self.request, value)
         members = Subscription.objects.filter(person__teams__in=teams).values("pk")
         return rows.filter(Q(team__in=teams) | Q(pk__in=members))
+
+
+class ChannelFilterSet(FilterSet):
+    """What the list of chats can be narrowed by."""
+
+    q = filters.CharFilter(field_name="name", lookup_expr="icontains", label="Search", max_length=60)
+    failing = filters.BooleanFilter(
+        field_name="error", lookup_expr="gt", method="by_failing", label="Last message failed", widget=YesNo()
+    )
+    team = filters.CharFilter(method="by_team", label="Team", max_length=100)
+
+    class Meta:
+        model = Channel
+        fields: list[str] = []
+
+    def by_failing(self, rows: QuerySet[Channel], _: str, value: bool) -> QuerySet[Channel]:
+        """By how the last message went."""
+        return rows.exclude(error="") if value else rows.filter(error="")
+
+    def by_team(self, rows: QuerySet[Channel], _: str, value: str) -> QuerySet[Channel]:
+        """Of the team."""
+        return rows.filter(team__in=team_ids(self.request, value))

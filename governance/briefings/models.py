@@ -177,10 +177,63 @@ class Line(models.Model):
         constraints = [models.UniqueConstraint(fields=["briefing", "place"], name="one_line")]
 
 
-class Alert(models.Model):
-    """What could not wait for the digest: everything new of one look, in one mail to one reader."""
+class ChannelQuerySet(models.QuerySet["Channel"]):
+    """Chats by who may see them."""
 
-    subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="alerts_sent", db_index=False)
+    def visible_to(self, viewer: Viewer) -> ChannelQuerySet:
+        """Those of one's teams; who sees everything sees all."""
+        teams = teams_of(viewer)
+        return self if teams is None else self.filter(team__in=teams)
+
+
+class Channel(models.Model):
+    """A chat that is told at once what cannot wait: a team's or, without one, of those who look after everything."""
+
+    team = models.ForeignKey(Team, models.CASCADE, null=True, blank=True, related_name="channels")
+    name = models.CharField(max_length=60)
+    # Slack, Mattermost …, and its host where people run it themselves. All else of its address is secret.
+    service = models.CharField(max_length=30)
+    host = models.CharField(max_length=255, blank=True)
+    # Sealed (`governance.web.vault`), bound to this row and its team; never shown again.
+    address = models.BinaryField()
+    # As of a subscription.
+    alarmed = models.JSONField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+    # The last message, and what was wrong with it.
+    tried_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=500, blank=True)
+
+    objects = ChannelQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "name"], name="one_channel", nulls_distinct=False)]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def about(self) -> str:
+        """Whose things it is about, in words."""
+        return f"team {self.team.name}" if self.team else "everything"
+
+    @property
+    def recipient(self) -> str:
+        """Where it goes, without what is secret."""
+        return f"{self.name} ({self.service}{f' at {self.host}' if self.host else ''})"
+
+    @property
+    def bound(self) -> str:
+        """What its address is sealed for."""
+        return f"chat {self.pk} of team {self.team_id}"
+
+
+class Alert(models.Model):
+    """What could not wait for the digest: everything new of one look, in one mail to one reader or in one chat."""
+
+    subscription = models.ForeignKey(
+        Subscription, models.CASCADE, null=True, related_name="alerts_sent", db_index=False
+    )
+    channel = models.ForeignKey(Channel, models.CASCADE, null=True, related_name="alerts_sent")
     made_at = models.DateTimeField()
     state = models.CharField(max_length=12, choices=Briefing.State)
     error = models.CharField(max_length=500, blank=True)
@@ -192,6 +245,13 @@ class Alert(models.Model):
     lines = models.JSONField(default=list)
 
     class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(subscription__isnull=False, channel=None)
+                | models.Q(subscription=None, channel__isnull=False),
+                name="one_kind_of_alert",
+            )
+        ]
         indexes = [models.Index(fields=["subscription", "-made_at"], name="alerts_of_reader")]
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from governance.accounts.models import Team, User
 from governance.accounts.scope import teams_of
-from governance.briefings.models import Subscription
+from governance.briefings.models import Channel, Subscription
 
 # Images that count: what runs, or a tag still names. `%(teams)s` is null for everything.
 LIVE = (
@@ -53,15 +53,13 @@ class Scope:
         return reverse(page, args=args) + (f"?{urlencode(said, doseq=True)}" if said else "")
 
 
-def scope_of(subscription: Subscription, now: datetime) -> Scope:
-    """A person reads about their teams, or everything where they see everything; an address about its team."""
-    if subscription.person:
-        teams = teams_of(subscription.person)
-        return Scope(
-            None if teams is None else sorted(teams), "" if teams is None else "mine", subscription.person, now
-        )
-    if subscription.team:
-        return Scope([subscription.team.pk], str(subscription.team.pk), stand_in(subscription.team), now)
+def scope_of(reader: Subscription | Channel, now: datetime) -> Scope:
+    """A person reads about their teams, or everything where they see everything; an address or chat about its team."""
+    if isinstance(reader, Subscription) and reader.person:
+        teams = teams_of(reader.person)
+        return Scope(None if teams is None else sorted(teams), "" if teams is None else "mine", reader.person, now)
+    if reader.team:
+        return Scope([reader.team.pk], str(reader.team.pk), stand_in(reader.team), now)
     return Scope(None, "", User(username="everybody", role=User.Role.AUDITOR), now)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from governance.briefings.chat_views import ChannelList, channel_remove, channel_test
 from governance.briefings.views import (
     DigestDetail,
     DigestList,
@@ -25,5 +26,8 @@ urlpatterns = [
     path("readers/", ReaderList.as_view(), name="reader_list"),
     path("readers/<int:pk>/preview/", digest_preview, name="reader_preview"),
     path("readers/<int:pk>/stop/", reader_stop, name="reader_stop"),
+    path("chats/", ChannelList.as_view(), name="channel_list"),
+    path("chats/<int:pk>/test/", channel_test, name="channel_test"),
+    path("chats/<int:pk>/remove/", channel_remove, name="channel_remove"),
     path("unsubscribe/<str:token>/", leave, name="unsubscribe"),
 ]

@@ -59,6 +59,7 @@ ELSEWHERE = {
     "bases:compare": "bases:base",
     "digests:subscription": "digests:digest",
     "digests:reader_list": "digests:digest",
+    "digests:channel_list": "digests:digest",
     "scanning:format_list": "scanning:delivery",
     "scanning:scan_list": "scanning:delivery",
     "teams:member_add": "teams:team",

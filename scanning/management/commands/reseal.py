@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from governance.briefings.chats import reseal_chats
 from governance.web.vault import NoKey
 from scanning.connections import reseal
 from scanning.pushing import reseal_push
@@ -19,6 +20,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """All of them, or an error that names what is missing."""
         try:
-            self.stdout.write(f"{reseal() + reseal_push()} credentials are encrypted anew")
+            self.stdout.write(f"{reseal() + reseal_push() + reseal_chats()} credentials are encrypted anew")
         except NoKey as error:
             raise CommandError(str(error)) from error
