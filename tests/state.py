@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection, connections, transaction
 
-from governance.findings.models import Advisory, Finding, FindingSet, Package, PackageSet, Scan
+from governance.findings.models import Advisory, Finding, FindingSet, Licence, LicenceSet, Package, PackageSet, Scan
 from governance.findings.models_vex import VexRevocation, VexStatement
 from governance.images.models import Image, Manifest, Placement, Tag
 from scanning.deliveries import claim
@@ -17,7 +17,7 @@ from scanning.models import Delivery
 
 TABLES = (
     *(Image, Manifest, Placement, Tag, Scan, Finding, FindingSet, Package, PackageSet, Advisory, Delivery),
-    *(VexStatement, VexRevocation),
+    *(VexStatement, VexRevocation, Licence, LicenceSet),
 )
 COUNTERS = ("state", "critical", "high", "medium", "low", "unknown", "fixable", "suppressed", "rank", "failed_stages")
 COUNTERS += ("exploited", "epss", "risk", "end_of_life", "distro", "distro_version", "first_seen")
@@ -58,7 +58,7 @@ def keys(ids: list[int]) -> list[str]:
 def state_of(image: Image) -> dict[str, Any]:
     """All that pages and mails say of an image."""
     found = image.finding_set
-    scans = Scan.objects.filter(image=image).select_related("finding_set", "package_set")
+    scans = Scan.objects.filter(image=image).select_related("finding_set", "package_set", "licence_set")
     return {
         **{name: getattr(image, name) for name in COUNTERS},
         "seen": (image.ci_at, image.registry_at, image.runtime_at),
@@ -74,6 +74,7 @@ def state_of(image: Image) -> dict[str, Any]:
                 scan.outcome,
                 scan.is_current,
                 bytes(scan.finding_set.hash),
+                bytes(scan.licence_set.hash) if scan.licence_set else b"",
             )
             for scan in scans
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.db import connection
 from psycopg.types.json import Jsonb
 
 from governance.findings.licences import KIND_WORDS, Kind, kind_of, read_licences
+from governance.findings.models import Licence
 from governance.findings.sets import Contents
 
 # A report that tells more different things than any image holds is read so far.
@@ -129,44 +130,66 @@ class Licences:
         return [package for package in packages if package in self.told and name in self.told[package].names]
 
 
-# Of each scan that tells licences, its packages with them; of several the one of the list that is shown goes first,
-# then the newest. Other scanners know the same package in another row (`Package`): they meet by name and version.
-TOLD = """
-WITH source AS MATERIALIZED (
+# The list that is shown; then what each current scan tells, with the packages it is of: of that list first, then by the
+# newest.
+SOURCES = """
+SELECT 0 AS place, packages, NULL::int[], '' FROM findings_packageset WHERE id = %(shown)s
+UNION ALL
+SELECT row_number() OVER (ORDER BY source.package_set_id = %(shown)s DESC, source.scanned_at DESC, source.id DESC),
+       listed.packages, said.licences, source.scanner
+FROM (
     SELECT DISTINCT ON (scan.package_set_id, scan.licence_set_id)
-        scan.package_set_id, scan.licence_set_id, scan.scanner, scan.scanned_at
+        scan.package_set_id, scan.licence_set_id, scan.scanner, scan.scanned_at, scan.id
     FROM findings_scan scan WHERE scan.image_id = %(image)s AND scan.is_current AND scan.licence_set_id IS NOT NULL
     ORDER BY 1, 2, scan.scanned_at DESC, scan.id DESC
-), told AS MATERIALIZED (
-    SELECT each.package, each.licence, source.scanner, source.scanned_at,
-           source.package_set_id = %(shown)s AS is_shown
-    FROM source JOIN findings_packageset listed ON listed.id = source.package_set_id
-    JOIN findings_licenceset said ON said.id = source.licence_set_id
-    CROSS JOIN LATERAL unnest(listed.packages, said.licences) AS each(package, licence)
-    WHERE each.licence > 0
-), known AS MATERIALIZED (
-    SELECT told.*, package.type, package.namespace, package.name, package.version
-    FROM told JOIN findings_package package ON package.id = told.package
-), shown AS MATERIALIZED (
-    SELECT package.id, package.type, package.namespace, package.name, package.version
-    FROM findings_package package
-    WHERE package.id = ANY((SELECT packages FROM findings_packageset WHERE id = %(shown)s)::int[])
-), chosen AS (
-    SELECT DISTINCT ON (shown.id) shown.id, known.licence, known.scanner
-    FROM shown JOIN known USING (type, namespace, name, version)
-    ORDER BY shown.id, known.is_shown DESC, known.scanned_at DESC, known.package = shown.id DESC, known.package
-)
-SELECT shown.id, licence.text, licence.names, chosen.scanner
-FROM shown LEFT JOIN chosen USING (id) LEFT JOIN findings_licence licence ON licence.id = chosen.licence
+) source
+JOIN findings_packageset listed ON listed.id = source.package_set_id
+JOIN findings_licenceset said ON said.id = source.licence_set_id
+ORDER BY place
 """
 
 
 def licences_of(image: int, package_set: int | None) -> Licences:
-    """What an image's current scans tell of the packages of the set that it shows, in one statement."""
+    """What an image's current scans tell of the packages of the set that it shows, in at most three statements.
+
+    Put together here and not in SQL: PostgreSQL takes an array for ten rows and compares thousands one by one.
+    """
     if package_set is None:
         return Licences()
     with connection.cursor() as cursor:
-        cursor.execute(TOLD, {"image": image, "shown": package_set})
-        rows = cursor.fetchall()
-    told = {package: Told(text, tuple(names), scanner) for package, text, names, scanner in rows if text}
-    return Licences(len(rows), told)
+        cursor.execute(SOURCES, {"image": image, "shown": package_set})
+        (_, shown, _, _), *sources = cursor.fetchall()
+    said: dict[int, tuple[int, str]] = {}
+    for _, packages, licences, scanner in sources:
+        for package, licence in zip(packages, licences, strict=True):
+            if licence:
+                said.setdefault(package, (licence, scanner))
+    chosen = {package: said[package] for package in shown if package in said}
+    if len(chosen) < min(len(shown), len(said)):
+        chosen |= _by_name(set(shown) - chosen.keys(), {one: word for one, word in said.items() if one not in chosen})
+    texts = Licence.objects.in_bulk({licence for licence, _ in chosen.values()}) if chosen else {}
+    told = {
+        package: Told(texts[licence].text, tuple(texts[licence].names), scanner)
+        for package, (licence, scanner) in chosen.items()
+    }
+    return Licences(len(shown), told)
+
+
+# Rows of one package in one version: scanners that know its source package, and those that do not, have their own.
+SAME = """
+SELECT array_agg(id) FROM findings_package WHERE id = ANY(%s)
+GROUP BY type, namespace, name, version HAVING count(*) > 1
+"""
+
+
+def _by_name(packages: Collection[int], said: Mapping[int, tuple[int, str]]) -> dict[int, tuple[int, str]]:
+    """Of packages in other rows than those that anything is said of; `said` in the order of whose word goes first."""
+    order = {pk: place for place, pk in enumerate(said)}
+    found: dict[int, tuple[int, str]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(SAME, [[*packages, *said]])
+        for (rows,) in cursor.fetchall():
+            first = min((pk for pk in rows if pk in said), key=order.__getitem__, default=None)
+            if first is not None:
+                found |= {pk: said[first] for pk in rows if pk in packages}
+    return found

@@ -196,6 +196,6 @@ def test_the_review_asks_few_questions(admin, client, django_assert_max_num_quer
     entry = make_request()
     for number in range(4):
         make_base(*(package(f"lib{number}", f"own-{number}") for number in range(30)), tag=f"17.{number}")
-    # The token's user, the entry; its history, images and copies; watches; may it be opened; licences; its tags.
-    with django_assert_max_num_queries(10):
+    # Who asks, the entry; its history, images, copies; watches; may it be opened; licences, their texts; its tags.
+    with django_assert_max_num_queries(11):
         assert client.get(f"/api/v1/approved/{entry.pk}/review/").status_code == 200
