@@ -153,7 +153,9 @@ def _write(wanted: dict[Subject, Wanted], standing: Sequence[Approval], asked: S
         # Tags that were chosen from the registry's list are known to nobody until they were looked at.
         is_approved = one.is_approved or (bool(row.tag) and _fits(row, standing))
         is_asked = one.is_asked or (bool(row.tag) and _fits(row, asked))
-        now = (is_approved, one.is_used, is_asked, sorted(one.owners))
+        # What is gone upstream may be gone from the inventory, too: it is still theirs whom the alarm is for.
+        owners = one.owners.union(row.owners if row.pk in alarmed else ())
+        now = (is_approved, one.is_used, is_asked, sorted(owners))
         if not any(now[:3]):
             gone += [row.pk] if row.pk not in alarmed else []
         elif now != (row.is_approved, row.is_used, row.is_asked, row.owners):

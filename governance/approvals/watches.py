@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -21,6 +22,7 @@ from governance.approvals.models import UpstreamAlarm, Watch
 from governance.images.clean import clean_text
 from governance.images.descent import descendants_of
 from governance.images.models import Event, Image, ImageConfig, Manifest, Tag
+from governance.images.reference import parse_reference
 from governance.images.vanish import note
 
 Kind, State = UpstreamAlarm.Kind, Watch.State
@@ -139,11 +141,13 @@ def _raise(watch: Watch, kind: UpstreamAlarm.Kind, text: str, at: datetime, **di
     if not watch.is_relied_on:
         return
     images = affected(watch)
-    counts = {
+    counts: dict[str, Any] = {
         "images": images.count(),
         "running": images.filter(running__gt=0).count(),
         "teams": sorted({team for owners in images.values_list("owners", flat=True).distinct() for team in owners}),
     }
+    # A crawl may have found first that it is gone, and then no tag tells any more who uses it.
+    watch.owners = sorted({*watch.owners, *counts["teams"]})
     given = {"text": clean_text(text, 500), "raised_at": at, **digests, **counts}
     alarm, is_new = UpstreamAlarm.objects.get_or_create(watch=watch, kind=kind, ended_at=None, defaults=given)
     if not is_new:
@@ -181,6 +185,19 @@ def affected(watch: Watch) -> QuerySet[Image]:
     roots = list(named.values_list("pk", flat=True)[:MOST_IMAGES])
     below, _ = descendants_of([*bases_of(watch), *roots])
     return Image.objects.present().filter(pk__in={*below, *roots})
+
+
+def alarms_on_base(image: Image) -> list[UpstreamAlarm]:
+    """Open alarms on what an image is built on directly: by its content, and by the name where that alone was told."""
+    about = Q()
+    if image.base_id:
+        digests = list(Manifest.objects.filter(image=image.base_id).values_list("digest", flat=True))
+        about |= Q(before__in=digests) | Q(watch__digest__in=digests) | Q(watch__seen_digest__in=digests)
+    if named := parse_reference(image.base_name):
+        which = Q(watch__digest=named.digest) if named.digest else Q(watch__tag=named.tag or "latest")
+        about |= Q(watch__name=named.name) & (which | Q(watch__tag=named.tag) if named.tag else which)
+    rows = UpstreamAlarm.objects.filter(about, ended_at=None).select_related("watch") if about else ()
+    return sorted(rows, key=lambda row: (list(Kind).index(Kind(row.kind)), row.pk))
 
 
 @transaction.atomic

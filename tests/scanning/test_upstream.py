@@ -13,8 +13,10 @@ from django.utils import timezone
 from governance.accounts.models import Team
 from governance.approvals import watch_plan
 from governance.approvals.models import ApprovedBase, UpstreamAlarm, Watch
-from governance.approvals.watches import affected
-from governance.images.models import Event, Image
+from governance.approvals.watches import affected, alarms_on_base
+from governance.briefings.scope import Scope, stand_in
+from governance.briefings.sections.upstream import standing
+from governance.images.models import Event, Image, Tag
 from governance.web.addresses import Allowed
 from scanning import upstream
 from scanning.connections import save_connection
@@ -214,7 +216,7 @@ def test_bases_in_use_are_watched_and_who_is_affected_is_known(shelf: Any, team:
     poll()
     alarm = UpstreamAlarm.objects.get()
     assert (alarm.kind, alarm.images, alarm.running, alarm.teams) == ("repointed", 2, 1, [team.pk])
-    assert Event.objects.filter(kind="upstream").exists()
+    assert Event.objects.filter(kind="base_moved").exists()
     # Nobody uses it any more: the watch stays as long as its alarm is open.
     Image.objects.update(base=None, base_name="", descendants=0)
     poll()
@@ -222,6 +224,29 @@ def test_bases_in_use_are_watched_and_who_is_affected_is_known(shelf: Any, team:
     UpstreamAlarm.objects.update(ended_at=timezone.now())
     poll()
     assert not Watch.objects.exists()
+
+
+def test_an_alarm_is_theirs_whose_base_a_crawl_missed_first(shelf: Any, team: Team) -> None:
+    double, name = shelf
+    double.push("base/os", base := make_base("1"), "12")
+    approve(name)
+    poll()
+    app, named = (make_image(f"registry.example/shop/{word}:1", team=team) for word in ("api", "web"))
+    Image.objects.filter(pk=app.pk).update(base=Image.objects.get(config_digest=base.config), running=1)
+    del double.tags["base/os"]["12"]
+    double.push("base/os", make_base("2"), "13")
+    # As the crawl leaves it: no tag names the base, so nobody is seen to use it.
+    Tag.objects.update(until=timezone.now())
+    for _ in range(2):
+        poll()
+        assert state() == ("vanished", ["vanished"])
+        assert Watch.objects.get().owners == [team.pk]
+    scope = Scope([team.pk], str(team.pk), stand_in(team), timezone.now())
+    assert [fact.what for fact in standing(scope)] == [f"{name}:12 vanished upstream"]
+    Image.objects.filter(pk=named.pk).update(base_name=f"{name}:12@{base.digest}")
+    for one in (app, named):
+        assert [row.kind for row in alarms_on_base(Image.objects.get(pk=one.pk))] == ["vanished"]
+    assert alarms_on_base(Image.objects.get(config_digest=base.config)) == []
 
 
 def test_of_a_pattern_the_newest_tags_are_watched(shelf: Any, client: Any) -> None:

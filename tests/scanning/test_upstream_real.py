@@ -70,7 +70,7 @@ def test_the_life_of_a_base_that_upstream_takes_away(registries: Any, rows: Any,
     alarm = UpstreamAlarm.objects.get()
     assert "has vanished" in alarm.text
     assert Watch.objects.get(tag="3.20").state == "vanished"
-    assert Event.objects.filter(kind="upstream").count() == 2
+    assert Event.objects.filter(kind="base_gone").count() == 2
     for arch in ("amd64", "arm64"):
         where = f"{copy.place}@{index.digest}"
         assert len(pulled(own.host, where, tmp_path / arch, "--override-arch", arch)) == 5
