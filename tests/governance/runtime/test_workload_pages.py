@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -64,6 +65,23 @@ def test_a_silent_agent_is_seen_wherever_it_matters_and_can_be_removed(as_admin:
     assert AuditEntry.objects.get(action="agent.retire").object == "agent kubernetes of prod-eu"
     assert "No agent matches" in text_of(as_admin, "workloads:agent_list")
     assert "prod-eu" in text_of(as_admin, "workloads:agent_list", state="retired")
+
+
+def test_an_images_page_names_where_it_runs_first_where_most_of_it_does(as_admin: Client) -> None:
+    image = make_image()
+    agent = make_running(image, "api").agent
+    make_running(image, "worker", agent)
+    for number in range(4):
+        make_running(image, f"job-{number}", stopped_at=RUNS_SINCE if number == 3 else None)
+    silent = make_running(image, "silent").agent
+    Cluster.objects.filter(pk=silent.cluster_id).update(name="nowhere")
+    Agent.objects.filter(pk=silent.pk).update(silent_since=RUNS_SINCE)
+    Cluster.objects.filter(pk=agent.cluster_id).update(name="", environment="production")
+    recount([image.pk])
+    page = text_of(as_admin, "images:image_detail", image.pk)
+    assert re.search("uid-api . 2</a> production, told by kubernetes", page)
+    assert "and 1 more" in page
+    assert "nowhere" not in page
 
 
 @pytest.fixture
