@@ -58,11 +58,12 @@ class Visitor:
         self.page.goto(self.base + address)
         return self.page
 
-    def sign_in(self) -> None:
+    def sign_in(self, name: str = "ada", password: str = PASSWORD) -> None:
         """As the administrator, through the form."""
+        self.page.context.clear_cookies()
         self.go("/login/")
-        self.page.fill("#id_username", "ada")
-        self.page.fill("#id_password", PASSWORD)
+        self.page.fill("#id_username", name)
+        self.page.fill("#id_password", password)
         self.page.click("main button")
         self.page.wait_for_url(self.base + "/")
 

@@ -56,14 +56,19 @@ class Tools:
         )
         assert done.returncode == 0, (command, done.stderr)
 
-    def build(self, reference: str, dockerfile: str, *options: str, tool: str = "buildah") -> None:
-        """Build and push it."""
+    def build(self, reference: str, dockerfile: str, *options: str, tool: str = "buildah", push: bool = True) -> None:
+        """Build and push it, or only build it."""
         program = [getattr(self, tool), *self.store]
         if tool == "podman":
             program += ["--tmpdir", str(self.root / "podman")]
         common = ["--isolation", "chroot", "--format", "oci", "--tls-verify=false", "--creds", LOGIN, "--pull-always"]
         self.run(*program, "build", *common, *options, "-t", reference, "-f", "-", str(self.context), text=dockerfile)
-        self.run(*program, "push", "--tls-verify=false", "--creds", LOGIN, reference)
+        if push:
+            self.push(reference, *program)
+
+    def push(self, reference: str, *program: str) -> None:
+        """What was built."""
+        self.run(*(program or [self.buildah, *self.store]), "push", "--tls-verify=false", "--creds", LOGIN, reference)
 
     def build_index(self, reference: str, dockerfile: str) -> None:
         """Build one for each platform, and push the index."""

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import email
-import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
-from email.policy import default
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.db import connection
 from django.test import Client
 
@@ -25,52 +20,18 @@ from governance.findings.models import Vulnerability
 from governance.images.models import Image
 from scanning import failpoints, outbox, posting
 from scanning.models import Outbox
+from tests.inbox import Inbox, mail_server
 from tests.make import deliver, digest_of, make_report, make_token, make_vulnerability
+from tests.scanning.real_registry import free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MONDAY = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
 
-class Inbox:
-    """A mail server's memory, and how it behaves; `drop` hangs up after the dot, without an answer."""
-
-    def __init__(self) -> None:
-        self.mails: list[EmailMessage] = []
-        self.answers: dict[str, str] = {}
-        self.drop = False
-
-    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:  # noqa: N802
-        envelope.rcpt_tos.append(address)
-        return self.answers.get("rcpt", "250 OK")
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        if "data" in self.answers:
-            return self.answers["data"]
-        content = envelope.content
-        assert isinstance(content, bytes)
-        found = email.message_from_bytes(content, policy=default)
-        assert isinstance(found, EmailMessage)
-        self.mails.append(found)
-        if self.drop:
-            assert server.transport is not None
-            server.transport.close()
-        return "250 taken"
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[Controller]:
-    controller = Controller(Inbox(), hostname="127.0.0.1", port=0)
-    # The library binds to port 0 but then knocks at it; the real one is asked of the socket.
-    controller.port = free_port()
-    controller.start()
-    yield controller
-    controller.stop()
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    with mail_server() as controller:
+        yield controller
 
 
 @pytest.fixture

@@ -96,14 +96,7 @@ class Engine:
         """Nothing but `sleep` and what it is linked with."""
         archive = self.directory / "root.tar"
         if not archive.exists():
-            linked = subprocess.check_output(["ldd", "/bin/sleep"], text=True).split()
-            with tarfile.open(archive, "w", dereference=True) as tar:
-                paths = [Path("/bin/sleep"), *(Path(part) for part in linked if part.startswith("/"))]
-                # Whoever is not root inside must get through the folders, too.
-                for folder in sorted({parent for path in paths for parent in path.parents}):
-                    tar.addfile(directory(folder))
-                for path in dict.fromkeys(paths):
-                    tar.add(path.resolve(), path)
+            pack_sleep(archive)
         said = ("-c", 'CMD ["/bin/sleep", "1000"]', "-c", f"ENV WORD={word}")
         self.run("import", *self.quiet, *said, str(archive), name)
 
@@ -124,6 +117,18 @@ def has_all_capabilities() -> bool:
         return False
     words = dict(line.split(":", 1) for line in status.read_text().splitlines())
     return int(words["CapBnd"], 16) == (1 << int(last.read_text()) + 1) - 1
+
+
+def pack_sleep(archive: Path) -> None:
+    """A root file system of `sleep` and what it is linked with, of this machine."""
+    linked = subprocess.check_output(["ldd", "/bin/sleep"], text=True).split()
+    with tarfile.open(archive, "w", dereference=True) as tar:
+        paths = [Path("/bin/sleep"), *(Path(part) for part in linked if part.startswith("/"))]
+        # Whoever is not root inside must get through the folders, too.
+        for folder in sorted({parent for path in paths for parent in path.parents}):
+            tar.addfile(directory(folder))
+        for path in dict.fromkeys(paths):
+            tar.add(path.resolve(), path)
 
 
 def directory(path: Path) -> tarfile.TarInfo:
