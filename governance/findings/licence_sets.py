@@ -41,7 +41,7 @@ ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING id
 def store_licence_set(found: Contents) -> int | None:
     """Store what a scan tells, beside its package set, which is stored already; None where it tells nothing."""
     said = {names: read_licences(names) for names in sorted(set(found.licences.values()))[:MOST]}
-    keys = {names: _key(text) for names, (text, _) in said.items() if text}
+    keys = {names: _key(text, *parts) for names, (text, parts) in said.items() if text}
     if not keys:
         return None
     rows = {keys[names]: said[names] for names in keys}
@@ -60,8 +60,8 @@ def store_licence_set(found: Contents) -> int | None:
         return int(cursor.fetchone()[0])
 
 
-def _key(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+def _key(*texts: str) -> bytes:
+    return hashlib.blake2b("\x1f".join(texts).encode(), digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,8 @@ FAMILIES = (
     (
         Kind.WEAK,
         re.compile(
-            r"GPL\S* WITH (Classpath|GCC|Linux-syscall|Autoconf|Bison|Libtool|Font|LLVM)|Classpath", re.IGNORECASE
+            r"GPL\S* WITH (GCC|GNU-compiler|Texinfo|Linux-sys|Autoconf|Bison|Libtool|Font|LLVM)|Classpath",
+            re.IGNORECASE,
         ),
     ),
     (

@@ -13,7 +13,7 @@ class Licence(models.Model):
     """
 
     id = models.AutoField(primary_key=True)
-    # A hash of the text: an index of constant size.
+    # A hash of the text and the names: an index of constant size.
     key = models.BinaryField(max_length=16, unique=True)
     text = models.CharField(max_length=1_000)
     names = ArrayField(models.CharField(max_length=100))

@@ -205,3 +205,14 @@ def test_more_different_words_than_any_image_holds_are_read_so_far(monkeypatch) 
     monkeypatch.setattr("governance.findings.licence_sets.MOST", 3)
     deliver(report(*(package(f"lib{number}", f"own-{number}") for number in range(9))))
     assert len(told()) == 3
+
+
+@pytest.mark.django_db
+def test_what_reads_alike_and_was_taken_apart_otherwise_is_another_row(monkeypatch) -> None:
+    """As after a change of the rules: what was stored by the old ones is not taken for what the new ones say."""
+    deliver(report(package("bash", "house rules")))
+    monkeypatch.setattr("governance.findings.sets.RULES", 2)
+    monkeypatch.setattr("governance.findings.licence_sets.read_licences", lambda _: ("house rules", ("house", "rules")))
+    deliver(report(package("bash", "house rules"), day=21))
+    assert [one.name for one in licences(CONFIG).counts] == ["house", "rules"]
+    assert Licence.objects.count() == 2
