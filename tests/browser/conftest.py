@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.urls import resolve, reverse
 from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page
+from pytest_django import DjangoDbBlocker
+from pytest_django.live_server_helper import LiveServer
 
 from governance.accounts.models import Team, User
 from governance.approvals.life import request_base
@@ -20,6 +28,7 @@ from governance.findings.report import Check, Result, Severity
 from governance.findings.state import settle
 from governance.images.claims import Claim, record_claims
 from governance.images.models import BaseEdge, Image, OwnerRule
+from governance.policy.exemptions import Wanted, ask_exemption
 from governance.runtime.models import BenchmarkRun
 from scanning.models import Delivery
 from tests.browser.registries import registries
@@ -31,13 +40,20 @@ from tests.make import (
     make_checks,
     make_report,
     make_run,
+    make_running,
     make_token,
     make_user,
     make_vulnerability,
 )
+from tests.test_pages import ROWS, arguments
 
 ROOT = Path(__file__).resolve().parents[2]
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+# What is no page: for programs, or a file to keep.
+NO_PAGES = {
+    *("healthz", "readyz", "metrics", "program", "scanning:delivery_raw"),
+    *("findings:vulnerability_export", "workloads:workload_export"),
+}
 PASSWORD = "correct horse battery"
 HOSTILE = (
     '<script>alert(1)</script><img src=x onerror=alert(1)>" onmouseover="alert(1)" '
@@ -78,9 +94,9 @@ class Visitor:
             self.complaints.append(text)
 
 
-@pytest.fixture
-def visit(browser: Browser, live_server: Any) -> Iterator[Any]:
-    """visit(width, scheme) → a signed-in visitor."""
+@contextmanager
+def visiting(browser: Browser, base: str) -> Iterator[Any]:
+    """visit(width, scheme) → a signed-in visitor of the site at `base`."""
     contexts: list[BrowserContext] = []
 
     def come(width: int = 1440, scheme: str = "light", javascript: bool = True) -> Visitor:
@@ -91,7 +107,7 @@ def visit(browser: Browser, live_server: Any) -> Iterator[Any]:
             reduced_motion="reduce",
         )
         contexts.append(context)
-        visitor = Visitor(context.new_page(), live_server.url)
+        visitor = Visitor(context.new_page(), base)
         visitor.page.set_default_timeout(15_000)
         visitor.listen()
         visitor.sign_in()
@@ -100,6 +116,28 @@ def visit(browser: Browser, live_server: Any) -> Iterator[Any]:
     yield come
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, live_server: Any) -> Iterator[Any]:
+    """Of a site that is this test's alone, and may be changed."""
+    with visiting(browser, live_server.url) as come:
+        yield come
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[LiveServer]:
+    """The same, but not emptied after every test."""
+    started = LiveServer("127.0.0.1")
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def look(browser: Browser, server: LiveServer, standing: Fleet) -> Iterator[Any]:
+    """Of the standing fleet, at which tests only look."""
+    with visiting(browser, server.url) as come:
+        yield come
 
 
 @dataclass
@@ -120,8 +158,37 @@ class Fleet:
     digest: int
 
     @property
+    def things(self) -> dict[str, list[object]]:
+        """What stands for the words of the table of routes (`tests.test_pages.Row.named`); a new one is made there."""
+        row = make_running(self.image, HOSTILE[:60], user=HOSTILE[:60], written=HOSTILE[:60])
+        end = timezone.now().date() + timedelta(days=9)
+        return {
+            "image": [self.image.pk],
+            "run": [self.run.pk],
+            "vulnerability": ["CVE-2099-0666"],
+            "workload": [row.workload_id],
+            "exemption": [ask_exemption(None, Wanted("CVE-2099-0666", "image", HOSTILE, end, self.image)).pk],
+        }
+
+    @cached_property
+    def every_address(self) -> list[str]:
+        """Every page that the table of routes has, some of them in several states."""
+        found = self.addresses
+        seen = {resolve(urlsplit(address).path).view_name for address in found}
+        things = self.things
+        for name, rows in ROWS.items():
+            if name in seen | NO_PAGES or name.startswith("api:"):
+                continue
+            for row in rows:
+                if row.method == "get" and row.expected.get("admin") == 200:
+                    if row.named not in things:
+                        things[row.named] = arguments(row.named, self.team)
+                    found.append(reverse(name, args=things[row.named]))
+        return found
+
+    @property
     def addresses(self) -> list[str]:
-        """Every page, in the states that differ."""
+        """Pages in the states that differ."""
         image, base = f"/images/{self.image.pk}/", f"/images/{self.base.pk}/"
         return [
             *(image + tab for tab in ("lineage/", "rebuild/", "findings/?origin=inherited")),
@@ -153,9 +220,8 @@ class Fleet:
         ]
 
 
-@pytest.fixture
-def ada(transactional_db: None) -> User:
-    """The administrator, with a password."""
+def administrator() -> User:
+    """With a password."""
     user = User(username="ada", name="Ada", role=User.Role.ADMIN)
     user.set_password(PASSWORD)
     user.save()
@@ -163,7 +229,29 @@ def ada(transactional_db: None) -> User:
 
 
 @pytest.fixture
+def ada(transactional_db: None) -> User:
+    """The administrator."""
+    return administrator()
+
+
+@pytest.fixture
 def fleet(ada: User) -> Fleet:
+    """For tests that change it."""
+    return make_fleet(ada)
+
+
+@pytest.fixture(scope="module")
+def standing(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Fleet]:
+    """One for all tests of a module, at which they only look."""
+    with django_db_blocker.unblock():
+        found = make_fleet(administrator())
+        assert found.every_address
+        yield found
+        connection.close()
+        call_command("flush", interactive=False, verbosity=0)
+
+
+def make_fleet(ada: User) -> Fleet:
     """Sixty images, one of them with hostile text in every field that a report fills."""
     team = Team.objects.create(name="shop")
     sender = make_token(team=team)[0]
