@@ -30,7 +30,7 @@ from governance.overview.said import current_scans, testimonies
 from governance.overview.standing import standing_of
 from governance.overview.timeline import KINDS, PLACES, Wish, timeline_of
 from governance.policy.models import GateDecision
-from governance.policy.verdicts import shown_of
+from governance.policy.verdicts import shown_of, with_verdicts
 from governance.runtime.models import Running
 from governance.runtime.whereabouts import whereabouts_of
 from governance.runtime.workload_views import drifted
@@ -95,8 +95,10 @@ class ImagePage(LineageTabs):
     def find(self, pk: int) -> Image:
         """Among what the viewer may see, with what the page needs of it."""
         visible = with_base(Image.objects.present().visible_to(self.viewer))
-        related = ("finding_set", "package_set", "split", "config", "judged__grounds", "repository__registry")
-        rows = checks.with_secrets(visible.select_related(*related, "repository__owner").defer("package_set__places"))
+        related = ("finding_set", "package_set", "split", "config", "repository__registry")
+        rows = checks.with_secrets(
+            with_verdicts(visible).select_related(*related, "repository__owner").defer("package_set__places")
+        )
         rows = rows if self.tab in COMPARED else rows.defer("split__own")
         image = rows.filter(pk=pk).first() or rows.filter(merged__pk=pk).first()
         if image is None:

@@ -23,7 +23,7 @@ from governance.policy.document import (
     Scope,
 )
 from governance.policy.known import Facts
-from governance.policy.rules import Prepared, Said
+from governance.policy.rules import MOST_SAID, Prepared, Said
 
 
 class Outcome(StrEnum):
@@ -85,14 +85,32 @@ def judge(facts: Facts, policies: Iterable[Version], stage: str, day: date) -> R
     return Judge(policies, day).at(facts, stage)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one rule said of an image, at whatever place."""
+# What one rule gives as reasons, by place in the order of STAGES; None where it holds or nothing is enforced.
+type Everywhere = tuple[Reason | None, ...]
 
-    policy: Version
-    rule: AnyRule
-    label: str
-    said: Said
+
+class Rulings(dict[str, Ruling]):
+    """The rulings at all places, and the reasons by rule. What rules give alike is the same object for all images."""
+
+    given: tuple[Everywhere, ...] = ()
+
+
+class Asked:
+    """A rule of a policy with its label, and the reasons that were already given for what it said."""
+
+    def __init__(self, policy: Version, prepared: Prepared, number: int) -> None:
+        self.policy, self.prepared = policy, prepared
+        self.label = label_of(prepared.rule, number)
+        self.given: dict[tuple[Said, bool], Everywhere] = {}
+
+    def reasons(self, facts: Facts, said: Said) -> Everywhere:
+        """At all places. They depend on what was said and on whether the image runs, and on nothing else."""
+        key = (said, facts.running is True)
+        if key not in self.given:
+            if len(self.given) > MOST_SAID:
+                self.given.clear()
+            self.given[key] = tuple(reason_of(self, said, facts.running is True, stage) for stage in STAGES)
+        return self.given[key]
 
 
 class Judge:
@@ -102,42 +120,52 @@ class Judge:
         self.day = day
         active = [one for one in policies if one.document.active]
         self.policies = [
-            (one, [Prepared(rule, day) for rule in one.document.rules])
+            (one, [Asked(one, Prepared(rule, day), number) for number, rule in enumerate(one.document.rules, 1)])
             for one in sorted(active, key=lambda one: one.name)
         ]
 
-    def everywhere(self, facts: Facts) -> dict[str, Ruling]:
+    def everywhere(self, facts: Facts) -> Rulings:
         """The verdicts at all places."""
         applying = [(one, rules) for one, rules in self.policies if speaks_of(one.document.scope, facts)]
-        said = [
-            Finding(one, prepared.rule, label_of(prepared.rule, number), prepared.say(facts))
-            for one, rules in applying
-            for number, prepared in enumerate(rules, 1)
-        ]
-        return {stage: conclude(facts, [one for one, _ in applying], said, stage) for stage in STAGES}
+        said = [(asked, asked.prepared.say(facts)) for _, rules in applying for asked in rules]
+        # Of several findings rules each counts what is exempted of its own; they may be the same findings.
+        exempted = max((one.exempted for _, one in said), default=0)
+        given = [asked.reasons(facts, one) for asked, one in said if one.broken is not False]
+        enforcing = {stage: [one for one, _ in applying if one.document.enforce.at(stage) != "off"] for stage in STAGES}
+        if silent := tuple(stage for stage in STAGES if not enforcing[stage]):
+            given.append(nobody(silent))
+        rulings = Rulings(
+            (stage, conclude(enforcing[stage], [one[place] for one in given], exempted))
+            for place, stage in enumerate(STAGES)
+        )
+        rulings.given = tuple(one for one in given if any(one))
+        return rulings
 
     def at(self, facts: Facts, stage: str) -> Ruling:
         """The verdict at one."""
         return self.everywhere(facts)[stage]
 
 
-def conclude(facts: Facts, applying: Sequence[Version], said: Iterable[Finding], stage: str) -> Ruling:
-    """What the policies that speak of the image come to at a place."""
-    enforcing = [one for one in applying if one.document.enforce.at(stage) != "off"]
+@lru_cache
+def nobody(silent: tuple[str, ...]) -> Everywhere:
+    """The reason at places where no policy speaks of the image."""
+    reason = Reason("", 0, "no policy", "none", "unknown", NOBODY)
+    return tuple(reason if stage in silent else None for stage in STAGES)
+
+
+def conclude(enforcing: Sequence[Version], found: Iterable[Reason | None], exempted: int) -> Ruling:
+    """What the policies that enforce anything at a place come to there."""
+    reasons = sorted(filter(None, found), key=lambda one: -STRICTNESS[one.outcome])
     if not enforcing:
-        return Ruling(Outcome.UNKNOWN, (Reason("", 0, "no policy", "none", "unknown", NOBODY),))
-    found = [reason for one in said if one.said.broken is not False and (reason := reason_of(facts, one, stage))]
-    reasons = sorted(found, key=lambda one: -STRICTNESS[one.outcome])
+        return Ruling(Outcome.UNKNOWN, tuple(reasons))
     worst = reasons[0] if reasons and STRICTNESS[reasons[0].outcome] else None
-    # Of several findings rules each counts what is exempted of its own; they may be the same findings.
-    exempted = max((one.said.exempted for one in said), default=0)
     outcome = Outcome(worst.outcome) if worst else Outcome.PASS
     return Ruling(outcome, tuple(reasons), worst.policy if worst else enforcing[0].name, exempted)
 
 
-def reason_of(facts: Facts, found: Finding, stage: str) -> Reason | None:
+def reason_of(found: Asked, said: Said, running: bool, stage: str) -> Reason | None:
     """What the rule's word comes to at the place; None where it holds, or nothing is enforced."""
-    document, rule, said = found.policy.document, found.rule, found.said
+    document, rule = found.policy.document, found.prepared.rule
     level = document.enforce.at(stage)
     broken = said.broken
     if broken is None and rule.if_unknown != "unknown":
@@ -147,7 +175,7 @@ def reason_of(facts: Facts, found: Finding, stage: str) -> Reason | None:
     outcome, text = ("unknown" if broken is None else str(level)), said.text
     if outcome == "fail" and rule.at_most == "warn":
         outcome = "warn"
-    if outcome == "fail" and _only_restarts(facts, document, rule, stage):
+    if outcome == "fail" and _only_restarts(running, document, rule, stage):
         outcome = "warn"
         text += " It runs already, so this does not stop it from starting again."
     if rule.advice:
@@ -158,11 +186,9 @@ def reason_of(facts: Facts, found: Finding, stage: str) -> Reason | None:
     )
 
 
-def _only_restarts(facts: Facts, document: PolicyDocument, rule: AnyRule, stage: str) -> bool:
+def _only_restarts(running: bool, document: PolicyDocument, rule: AnyRule, stage: str) -> bool:
     """Gates judge what is new: what an image that runs has become guilty of meanwhile is work, not an outage."""
-    return (
-        stage == "runtime" and facts.running is True and not (document.restart == "fail" and isinstance(rule, LASTING))
-    )
+    return stage == "runtime" and running and not (document.restart == "fail" and isinstance(rule, LASTING))
 
 
 def label_of(rule: AnyRule, number: int) -> str:

@@ -78,16 +78,14 @@ class Round(models.Model):
         indexes = [models.Index(fields=["id"], name="open_round", condition=models.Q(finished_at=None))]
 
 
-class Grounds(models.Model):
-    """Why verdicts are what they are, stored once for all images of which the same is said, by the hash of it.
+class Ground(models.Model):
+    """A reason, stored once for all images of which it is said, by the hash of it.
 
-    `reasons` are those of all places, each with its outcome by place (`verdicts.as_rows`); `policies` by place the one
-    that decided.
+    `row` has its outcome by place (`verdicts.as_rows`).
     """
 
     hash = models.BinaryField(max_length=16, unique=True)
-    reasons = models.JSONField(default=list)
-    policies = models.JSONField(default=dict)
+    row = models.JSONField()
 
 
 class Verdict(models.Model):
@@ -97,7 +95,9 @@ class Verdict(models.Model):
     ci = models.CharField(max_length=7, choices=OUTCOMES)
     registry = models.CharField(max_length=7, choices=OUTCOMES)
     runtime = models.CharField(max_length=7, choices=OUTCOMES)
-    grounds = models.ForeignKey(Grounds, models.PROTECT, related_name="+")
+    # Ids of grounds, in the order of the rules; and by place the policy that decided.
+    reasons = ArrayField(models.BigIntegerField(), default=list)
+    policies = models.JSONField(default=dict)
     # How many findings are exempted.
     exempted = models.IntegerField(default=0)
     # Of what was known.

@@ -8,12 +8,14 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import connection
+from django.db.models import JSONField, QuerySet
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from governance.images.models import Image
 from governance.policy.document import STAGES
 from governance.policy.gather import Gatherer
-from governance.policy.kernel import STRICTNESS, Judge, Outcome, Reason, Ruling, Version
+from governance.policy.kernel import STRICTNESS, Everywhere, Judge, Outcome, Reason, Ruling, Rulings, Version
 from governance.policy.models import Policy
 
 UNKNOWN_IMAGE = "Portwarden knows no image by this name: send a scan report of it first, or name it by its digest."
@@ -34,10 +36,11 @@ class Judged:
 
 # A stored verdict holds for the newest round, if that is today's, and as long as nothing waits to be judged.
 STORED = """
-SELECT verdict.ci, verdict.registry, verdict.runtime, grounds.reasons::json, grounds.policies::json,
-       verdict.exempted, verdict.evaluated_at
-FROM policy_verdict verdict JOIN policy_grounds grounds ON grounds.id = verdict.grounds_id
-JOIN (SELECT id, day FROM policy_round ORDER BY id DESC LIMIT 1) newest
+SELECT verdict.ci, verdict.registry, verdict.runtime, (
+        SELECT coalesce(json_agg(ground.row ORDER BY said.place), '[]')
+        FROM unnest(verdict.reasons) WITH ORDINALITY AS said(id, place) JOIN policy_ground ground ON ground.id = said.id
+    ), verdict.policies::json, verdict.exempted, verdict.evaluated_at
+FROM policy_verdict verdict JOIN (SELECT id, day FROM policy_round ORDER BY id DESC LIMIT 1) newest
     ON newest.id = verdict.round AND newest.day = %(day)s
 WHERE verdict.image_id = %(image)s
   AND NOT EXISTS (SELECT FROM images_verdictwork WHERE image IN (%(image)s, 0))
@@ -95,11 +98,11 @@ def judge_now(images: Collection[int], now: datetime | None = None) -> dict[int,
     }
 
 
-def judge_images(images: Collection[int], policies: list[Version], day: date) -> dict[int, dict[str, Ruling]]:
+def judge_images(images: Collection[int], policies: list[Version], day: date) -> dict[int, Rulings]:
     """What the policies say of images on a day; nothing of ids that are no image."""
     judge = Judge(policies, day)
     found = {facts.image: judge.everywhere(facts) for facts in Gatherer(policies, day).of(images)}
-    return {image: found.get(image, {}) for image in images}
+    return {image: found.get(image, Rulings()) for image in images}
 
 
 def _judged(image: int, stage: str, ruling: Ruling, now: datetime) -> Judged:
@@ -117,15 +120,14 @@ def _plain(reason: Reason) -> dict[str, Any]:
 PLAIN = tuple(name for name in Reason.__slots__ if name != "findings")
 
 
-def as_rows(rulings: Mapping[str, Ruling]) -> list[dict[str, Any]]:
-    """The reasons at all places, each once, with its outcome by place."""
-    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for stage in STAGES:
-        for reason in rulings[stage].reasons:
+def as_rows(given: Everywhere) -> list[dict[str, Any]]:
+    """What a rule gives as reasons: each sentence once, with its outcome by place."""
+    rows: dict[str, dict[str, Any]] = {}
+    for stage, reason in zip(STAGES, given, strict=True):
+        if reason is not None:
             plain = _plain(reason)
             outcome = plain.pop("outcome")
-            key = (reason.policy, reason.rule, reason.kind, reason.text)
-            rows.setdefault(key, {**plain, "at": {}})["at"][stage] = outcome
+            rows.setdefault(reason.text, {**plain, "at": {}})["at"][stage] = outcome
     return list(rows.values())
 
 
@@ -150,16 +152,28 @@ class Shown:
         return str(self.reasons[0]["text"]) if self.reasons and self.reasons[0]["outcome"] == self.verdict else ""
 
 
+REASONS = """
+(SELECT jsonb_agg(ground.row ORDER BY said.place)
+ FROM policy_verdict verdict CROSS JOIN unnest(verdict.reasons) WITH ORDINALITY AS said(id, place)
+ JOIN policy_ground ground ON ground.id = said.id WHERE verdict.image_id = images_image.id)
+"""
+
+
+def with_verdicts(images: QuerySet[Image]) -> QuerySet[Image]:
+    """With what `shown_of` shows, in the same statement."""
+    reasons: Any = RawSQL(REASONS, (), output_field=JSONField())  # noqa: S611 (a constant)
+    return images.select_related("judged").annotate(reasons=reasons)
+
+
 def shown_of(image: Image) -> list[Shown]:
-    """The kept verdicts on an image that came with its row (`judged__grounds`); empty where it was not judged yet.
+    """The kept verdicts on an image that came with its row (`with_verdicts`); empty where it was not judged yet.
 
     Pages show what was judged last and judge nothing themselves; gates answer as of now.
     """
     kept = getattr(image, "judged", None)
     if kept is None:
         return []
-    grounds = kept.grounds
+    reasons = getattr(image, "reasons", None) or []
     return [
-        Shown(stage, getattr(kept, stage), grounds.policies.get(stage, ""), reasons_at(grounds.reasons, stage))
-        for stage in STAGES
+        Shown(stage, getattr(kept, stage), kept.policies.get(stage, ""), reasons_at(reasons, stage)) for stage in STAGES
     ]

@@ -21,9 +21,10 @@ from governance.images.models import VerdictWork
 from governance.policy.document import STAGES
 from governance.policy.exempting import exempted_lines
 from governance.policy.gather import Gatherer, key_of
-from governance.policy.kernel import Judge, Ruling
+from governance.policy.kernel import Everywhere, Judge, Rulings
 from governance.policy.models import Round
 from governance.policy.models_exemption import Exemption
+from governance.policy.rules import MOST_SAID
 from governance.policy.verdicts import as_rows, in_force, worst_of
 
 SLICE = 1_000
@@ -37,29 +38,29 @@ DELETE FROM images_verdictwork WHERE id IN
 RETURNING image
 """
 NEXT = "SELECT id FROM images_image WHERE merged_into_id IS NULL AND id > %s ORDER BY id LIMIT %s"
-KNOWN = "SELECT hash FROM policy_grounds WHERE hash = ANY(%b)"
+KNOWN = "SELECT hash, id FROM policy_ground WHERE hash = ANY(%b)"
 GROUNDS = """
-INSERT INTO policy_grounds (hash, reasons, policies)
-SELECT * FROM unnest(%(hashes)b::bytea[], %(reasons)b::text[]::jsonb[], %(policies)b::text[]::jsonb[])
-ON CONFLICT (hash) DO NOTHING
+INSERT INTO policy_ground (hash, row) SELECT * FROM unnest(%(hashes)b::bytea[], %(rows)b::text[]::jsonb[])
+RETURNING hash, id
 """
 STORE = """
 WITH given AS (
     SELECT * FROM unnest(%(images)b::bigint[], %(ci)b::text[], %(registry)b::text[], %(runtime)b::text[],
-        %(grounds)b::bytea[], %(exempted)b::int[], %(facts)b::bytea[])
-        AS given(image, ci, registry, runtime, grounds, exempted, facts)
+        %(reasons)b::text[], %(policies)b::text[], %(exempted)b::int[], %(facts)b::bytea[])
+        AS given(image, ci, registry, runtime, reasons, policies, exempted, facts)
 )
-INSERT INTO policy_verdict (image_id, ci, registry, runtime, grounds_id, exempted, facts, round, evaluated_at)
-SELECT image.id, given.ci, given.registry, given.runtime, grounds.id, given.exempted, given.facts, %(round)s, now()
-FROM given JOIN images_image image ON image.id = given.image JOIN policy_grounds grounds ON grounds.hash = given.grounds
+INSERT INTO policy_verdict (image_id, ci, registry, runtime, reasons, policies, exempted, facts, round, evaluated_at)
+SELECT image.id, given.ci, given.registry, given.runtime, given.reasons::bigint[], given.policies::jsonb,
+       given.exempted, given.facts, %(round)s, now()
+FROM given JOIN images_image image ON image.id = given.image
 ORDER BY image.id
 ON CONFLICT (image_id) DO UPDATE SET ci = excluded.ci, registry = excluded.registry, runtime = excluded.runtime,
-    grounds_id = excluded.grounds_id, exempted = excluded.exempted, facts = excluded.facts, round = excluded.round,
-    evaluated_at = excluded.evaluated_at
+    reasons = excluded.reasons, policies = excluded.policies, exempted = excluded.exempted, facts = excluded.facts,
+    round = excluded.round, evaluated_at = excluded.evaluated_at
 """
 UNUSED = """
-DELETE FROM policy_grounds grounds
-WHERE NOT EXISTS (SELECT FROM policy_verdict WHERE grounds_id = grounds.id)
+DELETE FROM policy_ground ground
+WHERE NOT EXISTS (SELECT FROM (SELECT unnest(reasons) AS id FROM policy_verdict) said WHERE said.id = ground.id)
 """
 # The first verdict of all is no news for the timeline.
 SHOW = """
@@ -136,6 +137,7 @@ class _Turn:
         self.day = timezone.now().date()
         self.gatherer: Gatherer | None = None
         self.judge: Judge | None = None
+        self.grounds = Grounds()
 
     def slice(self) -> int:
         """Judge the next images, those in line first; returns how many lines were done (0: nothing waits)."""
@@ -197,14 +199,14 @@ class _Turn:
                     "facts": [key for _, _, key in judged],
                 }
                 cursor.execute(CHILDREN, keys)
-        write(judged, self.round.pk if self.round else 0)
+        write(judged, self.round.pk if self.round else 0, self.grounds)
         show({image: rulings for image, rulings, _ in judged if present[image] != worst_of(rulings)})
         numbers = [exempted_lines(one) for one in facts]
         with connection.cursor() as cursor:
             cursor.execute(EXEMPTED, {"images": [one.image for one in facts], "numbers": numbers})
 
 
-def write(judged: Sequence[tuple[int, dict[str, Ruling], bytes]], number: int) -> None:
+def write(judged: Sequence[tuple[int, Rulings, bytes]], number: int, grounds: Grounds) -> None:
     """Keep verdicts, in the order of ids."""
     if not judged:
         return
@@ -212,7 +214,8 @@ def write(judged: Sequence[tuple[int, dict[str, Ruling], bytes]], number: int) -
     values: dict[str, Any] = {
         "images": images,
         **{stage: [str(rulings[stage].outcome) for _, rulings, _ in judged] for stage in STAGES},
-        "grounds": keep_grounds([rulings for _, rulings, _ in judged]),
+        "reasons": grounds.keep([rulings for _, rulings, _ in judged]),
+        "policies": [grounds.deciding(rulings) for _, rulings, _ in judged],
         "exempted": [max(ruling.exempted for ruling in rulings.values()) for _, rulings, _ in judged],
         "facts": [key for _, _, key in judged],
         "round": number,
@@ -222,7 +225,7 @@ def write(judged: Sequence[tuple[int, dict[str, Ruling], bytes]], number: int) -
         cursor.execute(STORE, values)
 
 
-def show(changed: Mapping[int, dict[str, Ruling]]) -> None:
+def show(changed: Mapping[int, Rulings]) -> None:
     """What lists show of these images, which are locked, and the timeline says of them."""
     values: dict[str, Any] = {
         "images": list(changed),
@@ -233,21 +236,43 @@ def show(changed: Mapping[int, dict[str, Ruling]]) -> None:
         cursor.execute(SHOW, values)
 
 
-def keep_grounds(judged: Sequence[dict[str, Ruling]]) -> list[bytes]:
-    """Store what is said of images, each saying once; returns the hash of each."""
-    hashes: list[bytes] = []
-    grounds: dict[bytes, tuple[bytes, bytes]] = {}
-    for rulings in judged:
-        said = msgspec.json.encode(as_rows(rulings)), msgspec.json.encode({s: rulings[s].policy for s in STAGES})
-        hashes.append(hashlib.blake2b(b"".join(said), digest_size=16).digest())
-        grounds[hashes[-1]] = said
-    with connection.cursor() as cursor:
-        cursor.execute(KNOWN, [list(grounds)])
-        new = sorted(grounds.keys() - {bytes(known) for (known,) in cursor.fetchall()})
-        if new:
-            reasons, policies = ([grounds[one][part].decode() for one in new] for part in (0, 1))
-            cursor.execute(GROUNDS, {"hashes": new, "reasons": reasons, "policies": policies})
-    return hashes
+class Grounds:
+    """Stores reasons, each once. What a rule gave several images is written down as text once a turn."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, tuple[Everywhere, list[tuple[bytes, str]]]] = {}
+        self.policies: dict[tuple[str, ...], str] = {}
+
+    def written(self, given: Everywhere) -> list[tuple[bytes, str]]:
+        """[(hash, JSON)] of the reasons; with them the object is kept, so that its number stays its own."""
+        known = self.rows.get(id(given))
+        if known is None:
+            texts = [msgspec.json.encode(row) for row in as_rows(given)]
+            rows = [(hashlib.blake2b(text, digest_size=16).digest(), text.decode()) for text in texts]
+            known = self.rows[id(given)] = given, rows
+        return known[1]
+
+    def keep(self, judged: Sequence[Rulings]) -> list[str]:
+        """Store what is said of images; returns the ids of each one's reasons as the text of an array."""
+        if len(self.rows) > MOST_SAID:
+            self.rows.clear()
+        said = [[row for given in rulings.given for row in self.written(given)] for rulings in judged]
+        rows = {digest: text for one in said for digest, text in one}
+        ids: dict[bytes, int] = {}
+        with connection.cursor() as cursor:
+            cursor.execute(KNOWN, [list(rows)])
+            ids = {bytes(digest): pk for digest, pk in cursor.fetchall()}
+            if new := sorted(rows.keys() - ids.keys()):
+                cursor.execute(GROUNDS, {"hashes": new, "rows": [rows[digest] for digest in new]})
+                ids |= {bytes(digest): pk for digest, pk in cursor.fetchall()}
+        return [f"{{{','.join(str(ids[digest]) for digest, _ in one)}}}" for one in said]
+
+    def deciding(self, rulings: Rulings) -> str:
+        """JSON of the policy that decided at each place."""
+        names = tuple(rulings[stage].policy for stage in STAGES)
+        if names not in self.policies:
+            self.policies[names] = msgspec.json.encode(dict(zip(STAGES, names, strict=True))).decode()
+        return self.policies[names]
 
 
 @transaction.atomic
@@ -260,7 +285,7 @@ def prune_grounds() -> int:
         return int(cursor.rowcount)
 
 
-def _first_reason(rulings: dict[str, Ruling]) -> str:
+def _first_reason(rulings: Rulings) -> str:
     worst = worst_of(rulings)
     for stage in STAGES:
         ruling = rulings[stage]

@@ -32,7 +32,7 @@ def measure() -> dict[str, Any]:
     assert newest.finished_at
     assert newest.done == Verdict.objects.count()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_total_relation_size('policy_verdict') + pg_total_relation_size('policy_grounds')")
+        cursor.execute("SELECT pg_total_relation_size('policy_verdict') + pg_total_relation_size('policy_ground')")
         (size,) = cursor.fetchone()
     return found | {
         "one_seconds": time.monotonic() - began,

@@ -24,7 +24,7 @@ from governance.images.models import Image, Repository
 from governance.images.ownership import give_repository
 from governance.policy.document import STAGES
 from governance.policy.exemptions import Wanted, ask_exemption, decide, revoke
-from governance.policy.models import Policy, Verdict
+from governance.policy.models import Ground, Policy, Verdict
 from governance.policy.models_exemption import Exemption
 from governance.policy.verdicts import as_rows, in_force, judge_images
 from governance.policy.work import settle_verdicts
@@ -144,7 +144,9 @@ def same_as_anew() -> None:
     anew = judge_images([image.pk for image in images], in_force(), timezone.now().date())
     assert Verdict.objects.count() == len(images)
     for image in images:
-        kept, now = Verdict.objects.select_related("grounds").get(image=image), anew[image.pk]
+        kept, now = Verdict.objects.get(image=image), anew[image.pk]
         assert {stage: getattr(kept, stage) for stage in STAGES} == {stage: str(now[stage].outcome) for stage in STAGES}
-        assert told(kept.grounds.reasons) == told(as_rows(now))
+        grounds = Ground.objects.in_bulk(kept.reasons)
+        rows = [row for one in now.given for row in as_rows(one)]
+        assert told([grounds[pk].row for pk in kept.reasons]) == told(rows)
     assert Policy.objects.exists()
