@@ -111,16 +111,17 @@ def facts_of(entry: ApprovedBase, viewer: Viewer, decides: bool, on: date) -> di
     users = users_of([entry], viewer)[entry.pk]
     everybody = users_of([entry], None)[entry.pk] if decides else users
     images = images_on(users, viewer).select_related("repository__registry").order_by("-rank", "-id")
+    upstream = upstream_of(entry)
     return {
         "one": described(entry, users, on),
         "everybody": everybody,
         "images": list(images[:SHOWN]) if users.bases else [],
         "teams": teams_using(users, viewer) if users.bases else [],
         "running": images_on(users, viewer).filter(running__gt=0).count() if users.bases else 0,
-        "review": review_of(entry, viewer),
+        "review": review_of(entry, viewer, [one.watch for one in upstream if one.watch]),
         "untold": UNTOLD,
         "versions": versions_of(entry, on),
-        "upstream": upstream_of(entry),
+        "upstream": upstream,
         "copy_place": current_place(),
         "terms": terms_of(entry),
         "life": list(entry.steps.all()[:500]),

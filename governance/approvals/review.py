@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from governance.accounts.scope import Viewer
@@ -40,12 +41,16 @@ class Review:
         return max(len(self.licences.counts) - SHOWN, 0)
 
 
-def review_of(entry: ApprovedBase, viewer: Viewer) -> Review:
-    """What is known today. Whoever sees the entry sees what it contains, as with its findings."""
+def review_of(entry: ApprovedBase, viewer: Viewer, watches: Sequence[Watch] | None = None) -> Review:
+    """What is known today. Whoever sees the entry sees what it contains, as with its findings.
+
+    `watches` are those of what it means, where they are known already.
+    """
     contains = columns_of([entry], {})[entry.pk]
     newest = contains.newest
-    rows = Watch.objects.filter(name=entry.name).exclude(tag="", digest="")
-    watches = [row for row in rows if names(entry, row.tag, row.digest)]
+    if watches is None:
+        rows = Watch.objects.filter(name=entry.name).exclude(tag="", digest="")
+        watches = [row for row in rows if names(entry, row.tag, row.digest)]
     if newest is None:
         return Review(contains, Licences(), activity_of(entry, watches), may_open=False)
     may_open = Image.objects.visible_to(viewer).filter(pk=newest.pk).exists()

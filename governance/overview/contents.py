@@ -237,10 +237,16 @@ def packages_in(packages: PackageSet, told: Licences, text: str, kind: str, lice
     return rows.filter(type=kind) if kind else rows
 
 
-def packages_page(rows: QuerySet[Package], page: int) -> list[Package]:
-    """Packages by name, a hundred to a page."""
+def packages_page(
+    packages: PackageSet, told: Licences, page: int, text: str = "", kind: str = "", licence: str = ""
+) -> tuple[list[Package], int]:
+    """Packages by name, a hundred to a page, and how many fit."""
+    rows = packages_in(packages, told, text, kind, licence)
     start = (page - 1) * SIZE * 2
-    return list(rows.order_by("name", "version", "pk")[start : start + SIZE * 2])
+    found = list(rows.order_by("name", "version", "pk")[start : start + SIZE * 2])
+    if text or kind:
+        return found, rows.count()
+    return found, len(told.of(licence, packages.packages) if licence else packages.packages)
 
 
 def licence_choices(told: Licences, picked: str) -> list[tuple[str, str]]:

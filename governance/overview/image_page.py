@@ -156,9 +156,7 @@ class ImagePage(LineageTabs):
         if image.package_set is None:
             return {"rows": [], "kinds": [], "picked": picked, "any_picked": False, **self.pager(0, SIZE * 2)}
         told = licences_of(image.pk, image.package_set_id)
-        fitting = contents.packages_in(image.package_set, told, picked["q"], picked["type"], picked["licence"])
-        rows = contents.packages_page(fitting, self.page())
-        total = fitting.count() if any(picked.values()) else len(image.package_set.packages)
+        rows, total = contents.packages_page(image.package_set, told, self.page(), *picked.values())
         places = contents.places_by_package(image.package_set)
         counts = contents.counts_per_package(image.finding_set.findings if image.finding_set else [])
         return {
