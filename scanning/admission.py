@@ -150,36 +150,48 @@ def within_the_clock(token: str, review: Review) -> Said | None:
     """What the database says; None where it does not say it in time.
 
     When it did not, the next ones are answered at once for a moment: who waits in a row waits longer than the clock.
+    Where it answers but a review asks too much of it, what it said counts and nobody else is answered worse for it.
     """
     if MEMORY.get("down") is not None:
         return None
-    task: Future[Said] = POOL.submit(look_up, token, review)
+    judged: list[tuple[str, Judged]] = []
+    task: Future[Said] = POOL.submit(look_up, token, review, judged)
     try:
         return task.result(CLOCK)
-    except (TooLate, DatabaseError, OSError):
-        task.cancel()
-        MEMORY.put(True, "down")
-        return None
+    except TooLate:
+        if judged:
+            return Said(True, tuple(judged))
+    except (DatabaseError, OSError):
+        pass
+    task.cancel()
+    MEMORY.put(True, "down")
+    return None
 
 
-def look_up(token: str, review: Review) -> Said:
-    """In a thread of the pool, which keeps its connection: whose token it is, and the verdict on each image."""
+def look_up(token: str, review: Review, judged: list[tuple[str, Judged]]) -> Said:
+    """In a thread of the pool, which keeps its connection: whose token it is, and the verdict on each image.
+
+    They are put into `judged` one by one, for who cannot wait for all.
+    """
     try:
-        return _look_up(token, review)
+        return _look_up(token, review, judged)
     except (OperationalError, InterfaceError):
         # The connection may be one to a server that was started anew since.
         connection.close()
-        return _look_up(token, review)
+        judged.clear()
+        return _look_up(token, review, judged)
     finally:
         if connection.errors_occurred:
             connection.close()
 
 
-def _look_up(token: str, review: Review) -> Said:
+def _look_up(token: str, review: Review, judged: list[tuple[str, Judged]]) -> Said:
     asker = asker_of(token)
     if asker is None:
         return Said(False)
-    return Said(True, tuple((name, verdict(token, asker, name, review.dry_run)) for name in review.images))
+    for name in review.images:
+        judged.append((name, verdict(token, asker, name, review.dry_run)))  # noqa: PERF401 (each is seen at once)
+    return Said(True, tuple(judged))
 
 
 def asker_of(secret: str) -> Token | None:
@@ -227,6 +239,8 @@ def told(review: Review, said: Said) -> tuple[dict[str, list[str]], str, str]:
     policy = {}
     if review.trouble:
         texts["unknown"].append(review.trouble)
+    if open_ := len(review.images) - len(said.judged):
+        texts["unknown"].append(f"{open_} of {len(review.images)} images could not be looked up in time; try again")
     for name, judged in said.judged:
         policy[judged.verdict] = judged.policy
         reasons = [one["text"] for one in judged.reasons if one["outcome"] == judged.verdict]

@@ -73,6 +73,8 @@ def read_review(document: object) -> Review:
         return Review(uid, dry_run=dry_run)
     try:
         images = list(dict.fromkeys(images_of(request.get("object"), where)))
+        if len(images) > MOST_IMAGES:
+            raise NotAReview(f"they are more than {MOST_IMAGES}")
         before = set(images_of(request.get("oldObject"), where)) if request.get("oldObject") else set()
     except NotAReview as trouble:
         return Review(uid, dry_run=dry_run, trouble=f"the images of this {kind} cannot be read: {trouble}")

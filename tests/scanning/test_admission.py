@@ -11,11 +11,13 @@ from unittest.mock import patch
 import pytest
 from django.db import DatabaseError, OperationalError
 from django.test import Client
+from django.utils import timezone
 
 from governance.accounts.models import Team, Token
 from governance.policy.models import GateDecision
+from governance.policy.verdicts import unknown
 from scanning.admission import MEMORY
-from scanning.admission_review import NotAReview, Review, images_of, read_image_review, read_review
+from scanning.admission_review import CONTAINERS, NotAReview, Review, images_of, read_image_review, read_review
 from tests.governance.policy.force import enforce
 from tests.make import make_image, make_token
 
@@ -267,3 +269,17 @@ def test_without_a_database_the_answer_is_the_documented_one(cluster: str, setti
     assert said[0]["auditAnnotations"] == {"verdict": "down"}
     # Tried once more with a new connection; after that not for a moment.
     assert asked.call_count == 2
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_review_that_asks_too_much_is_unknown_and_nobody_else_is_answered_worse(cluster: str, settings: Any) -> None:
+    """Else a pod of many images would open the door for all where the answer without a database is to allow."""
+    settings.ADMISSION_MODE, settings.ADMISSION_UNKNOWN, settings.ADMISSION_WHEN_DOWN = "enforce", "deny", "allow"
+    many = {"containers": [{"image": f"registry.example/shop/{number}"} for number in range(3)]}
+    with patch("scanning.admission.ask", side_effect=[unknown("runtime", "new", timezone.now()), TimeoutError]):
+        said = ask(cluster, make_review(many))["response"]
+    assert not said["allowed"]
+    assert "2 of 3 images could not be looked up in time; try again" in said["status"]["message"]
+    assert MEMORY.get("down") is None
+    together = {kind: [{"image": f"{kind}/{number}"} for number in range(150)] for kind in CONTAINERS}
+    assert "they are more than 200" in ask(cluster, make_review(together))["response"]["status"]["message"]
