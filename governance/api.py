@@ -10,9 +10,11 @@ from governance.accounts.api import TokenViewSet
 from governance.approvals.api import ApprovedViewSet, Check, Document
 from governance.approvals.retention_api import PinViewSet, RetentionCheck, RuleViewSet, RunViewSet
 from governance.approvals.upstream_api import AlarmViewSet, CopyViewSet, WatchViewSet
+from governance.briefings.api import DigestViewSet
 from governance.briefings.chat_api import ChannelViewSet
 from governance.findings.vex_api import VexViewSet
 from governance.overview.api import ImageViewSet
+from governance.overview.owner_api import OwnerRuleViewSet
 from governance.overview.source_api import SourceViewSet
 from governance.overview.vulnerability_api import RunningVulnerabilities
 from governance.policy.api import DecisionViewSet, Gate, PolicyViewSet
@@ -44,6 +46,8 @@ router.register("retention/runs", RunViewSet, basename="retention-run")
 router.register("policies", PolicyViewSet, basename="policy")
 router.register("decisions", DecisionViewSet, basename="decision")
 router.register("exemptions", ExemptionViewSet, basename="exemption")
+router.register("digests", DigestViewSet, basename="digest")
+router.register("owner-rules", OwnerRuleViewSet, basename="owner-rule")
 router.register("chats", ChannelViewSet, basename="channel")
 router.register("tokens", TokenViewSet, basename="token")
 

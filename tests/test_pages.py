@@ -89,6 +89,7 @@ DIGEST = f"sha256:{'a' * 64}"
 # The team's mate only views; its editors may.
 STATES_BASE = {"viewer": 403, "stranger": 404, "auditor": 403}
 
+WORDY = Wish(when_quiet="heartbeat")
 WEEKLY = {"weekday": "0", "hour": "8", "timezone": "UTC", "when_quiet": "silence"}
 MAILBOX = {"address": "new@example.org", **WEEKLY}
 
@@ -591,6 +592,40 @@ ROWS: dict[str, list[Row]] = {
     "api:registry-crawl": [Row(CHANGES_REGISTRY | {"admin": 202, "admin token": 202}, "post", "registry")],
     "api:registry-check": [Row(CHANGES_REGISTRY | {"admin": 200, "admin token": 200}, "post", "registry")],
     "api:registry-repositories": [Row(SEES_ALL, named="registry")],
+    "api:digest-list": [Row(api(READERS))],
+    "api:digest-detail": [Row(OWN_API, named="briefing")],
+    "api:digest-lines": [Row(OWN_API, named="briefing")],
+    "api:digest-html": [Row(OWN_API, named="briefing")],
+    "api:digest-text": [Row(OWN_API, named="briefing")],
+    # Without `reader` it is one's own, and tokens have none.
+    "api:digest-preview": [Row(api(()) | dict.fromkeys(READERS, 404))],
+    "api:owner-rule-list": [
+        Row(api(READERS)),
+        Row(
+            api((), viewer=403, stranger=403, auditor=403, admin=201, admin_token=201),
+            "post",
+            data={"kind": "pattern", "pattern": "*", "team": "shop"},
+        ),
+    ],
+    "api:owner-rule-detail": [
+        Row(SEES_ALL, named="owner rule"),
+        Row(CHANGES_REGISTRY | {"admin": 200, "admin token": 200}, "delete", "owner rule"),
+    ],
+    "api:owner-rule-move": [
+        Row(
+            CHANGES_REGISTRY | {"admin": 200, "admin token": 200},
+            "post",
+            "owner rule",
+            {"before": None},  # type: ignore[dict-item]
+        )
+    ],
+    "api:owner-rule-preview": [
+        Row(
+            api((), viewer=403, stranger=403, auditor=403, admin=200, admin_token=200),
+            "post",
+            data={"kind": "pattern", "pattern": "*", "team": "shop"},
+        )
+    ],
     "api:channel-list": [
         Row(api(READERS)),
         Row(
@@ -674,7 +709,7 @@ def arguments(named: str, team: Team) -> list[object]:
         # Its address does not open, so that no message is tried.
         return [Channel.objects.create(team=team, name="#shop", service="Slack", address=b"").pk]
     if named in ("briefing", "mailbox", "way out"):
-        return of_digest(named, subscribe_address(make_user(role=User.Role.ADMIN), "shop@example.org", team, Wish()))
+        return of_digest(named, subscribe_address(make_user(role=User.Role.ADMIN), "shop@example.org", team, WORDY))
     if named in ("workload", "runtime agent"):
         running = make_running(make_image(team=team))
         return [running.workload_id if named == "workload" else running.agent_id]

@@ -15,12 +15,13 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     """Subscriptions by who may see them."""
 
     def visible_to(self, viewer: Viewer) -> SubscriptionQuerySet:
-        """One's own, and those of one's teams' addresses; who sees everything sees all."""
-        if teams_of(viewer) is None and not isinstance(viewer, Token):
-            return self
-        if not isinstance(viewer, User) or not viewer.is_active:
-            return self.none()
-        return self.filter(models.Q(person=viewer) | models.Q(team__in=viewer.team_ids))
+        """One's own, and those of one's teams' addresses; who sees everything sees all, tokens no person's."""
+        teams = teams_of(viewer)
+        rows = self.filter(person=None) if isinstance(viewer, Token) else self
+        if teams is None:
+            return rows
+        own = models.Q(person=viewer) if isinstance(viewer, User) and viewer.is_active else models.Q()
+        return rows.filter(models.Q(team__in=teams) | own)
 
 
 class Subscription(models.Model):

@@ -154,8 +154,8 @@ def checked(viewer: Viewer | None, rule: OwnerRule) -> OwnerRule:
 
 
 def with_new(rule: OwnerRule, before: int | None = None) -> list[OwnerRule]:
-    """The rules as they would be with a new one: before another rule, or last."""
-    rules = list(OwnerRule.objects.select_related("team"))
+    """The rules as they would be with this one, new or moved: before another rule, or last."""
+    rules = list(OwnerRule.objects.select_related("team").exclude(pk=rule.pk))
     place = next((number for number, one in enumerate(rules) if one.pk == before), len(rules))
     return [*rules[:place], rule, *rules[place:]]
 
@@ -167,10 +167,25 @@ def add_rule(viewer: Viewer | None, rule: OwnerRule, before: int | None = None) 
     rules = with_new(rule, before)
     rule.place = (OwnerRule.objects.aggregate(last=Max("place"))["last"] or 0) + 1
     rule.save()
-    for number, one in enumerate(rules):
-        OwnerRule.objects.filter(pk=one.pk).update(place=number)
+    put_in_order(rules)
     audit(viewer, "owner rule.add", str(rule), team=rule.team_id, after=said(rule))
     return apply_rules(viewer)
+
+
+@transaction.atomic
+def move_rule(viewer: Viewer | None, rule: OwnerRule, before: int | None = None) -> list[Change]:
+    """Ask it before another rule, or last, and give the repositories out anew; returns what changed."""
+    if not administers(viewer):
+        raise PermissionDenied("only administrators say whose repositories are")
+    put_in_order(with_new(rule, before))
+    audit(viewer, "owner rule.move", str(rule), team=rule.team_id, after=said(rule) | {"before": before})
+    return apply_rules(viewer)
+
+
+def put_in_order(rules: Sequence[OwnerRule]) -> None:
+    """Number them as they stand."""
+    for number, one in enumerate(rules):
+        OwnerRule.objects.filter(pk=one.pk).update(place=number)
 
 
 @transaction.atomic

@@ -133,3 +133,32 @@ def test_what_nobody_owns_is_a_queue(team: Team, mate: User, admin: User, client
     assert [row.name for row in client.get("/images/repositories/?owned=false").context["page"].rows] == ["shop/api"]
     client.force_login(mate)
     assert [row.name for row in client.get("/images/repositories/").context["page"].rows] == ["shop/web"]
+
+
+def test_rules_over_http_are_previewed_added_moved_and_removed(team: Team, stranger: User, admin: User) -> None:
+    client = Client()
+    client.force_login(admin)
+    other, api = stranger.teams.get(), image("shop/api")
+    said = {"kind": "pattern", "pattern": "registry.example/*", "team": "shop"}
+    change = {"repository": api.pk, "name": "registry.example/shop/api", "owner": "nobody", "team": "shop"}
+    json = {"content_type": "application/json"}
+    assert client.post("/api/v1/owner-rules/preview/", said, **json).json() == {"total": 1, "changes": [change]}
+    assert owner(api) is None
+    added = client.post("/api/v1/owner-rules/", said, **json)
+    assert (added.status_code, added.json()["changed"]["changes"]) == (201, [change])
+    second = client.post("/api/v1/owner-rules/", said | {"team": other.name}, **json).json()
+    assert second["changed"]["total"] == 0
+    first = added.json()["id"]
+    moved = client.post(f"/api/v1/owner-rules/{second['id']}/move/", {"before": first}, **json).json()
+    assert [one["team"] for one in moved["changes"]] == [other.name]
+    assert owner(api) == other
+    rows = client.get("/api/v1/owner-rules/").json()["results"]
+    assert [(row["id"], row["given"]) for row in rows] == [(second["id"], 1), (first, 0)]
+    back = client.post(f"/api/v1/owner-rules/{second['id']}/move/", {"before": None}, **json).json()
+    assert [one["team"] for one in back["changes"]] == ["shop"]
+    assert client.delete(f"/api/v1/owner-rules/{first}/").json()["total"] == 1
+    assert owner(api) == other
+    assert AuditEntry.objects.filter(action="owner rule.move").count() == 2
+    wrong = client.post("/api/v1/owner-rules/", {"kind": "label", "pattern": "x", "team": "shop"}, **json)
+    assert wrong.status_code == 400
+    assert "names the label" in wrong.json()["detail"]
