@@ -137,7 +137,7 @@ class AtOnce:
         future: Future[Any] = Future()
         try:
             future.set_result(function(*arguments))
-        except DatabaseError as error:
+        except (DatabaseError, TimeoutError) as error:
             future.set_exception(error)
         return future
 
