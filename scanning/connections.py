@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import ssl
-from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from django.utils import timezone
 
 from governance.accounts.audit import audit
 from governance.accounts.scope import Viewer, administers
+from governance.images import matching
 from governance.images.models import Registry
 from governance.images.reference import DOCKER_HUB, DOCKER_HUB_ALIASES
 from governance.web.connections import OutboundError, tls
@@ -259,12 +259,9 @@ def lines(text: str) -> list[str]:
 def literal_names(patterns: str) -> list[str] | None:
     """The repositories that were typed in, where no pattern needs a list to choose from."""
     wanted = [pattern for pattern in lines(patterns) if not pattern.startswith("!")]
-    return wanted if wanted and not any(sign in pattern for pattern in wanted for sign in "*?[") else None
+    return wanted if wanted and not any(map(matching.has_signs, wanted)) else None
 
 
 def chosen(name: str, patterns: list[str]) -> bool:
     """One of the patterns takes the name and none with `!` leaves it out; without any that takes, all are taken."""
-    takes = [pattern for pattern in patterns if not pattern.startswith("!")]
-    leaves = [pattern[1:].strip() for pattern in patterns if pattern.startswith("!")]
-    taken = not takes or any(fnmatchcase(name, pattern) for pattern in takes)
-    return taken and not any(fnmatchcase(name, pattern) for pattern in leaves)
+    return matching.chosen(name, matching.read_lines(patterns, of_repositories=False), otherwise=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from itertools import batched, islice
 from typing import Any
 
@@ -14,6 +13,7 @@ from django.utils import timezone
 
 from governance.approvals.guard import Hold, holds_of, siblings_of
 from governance.approvals.models import RetentionItem, RetentionRule, RetentionRun
+from governance.images.matching import chosen, read_lines
 from governance.images.models import Repository
 
 State = RetentionItem.State
@@ -78,17 +78,11 @@ def asked_by(rule: RetentionRule, only: Collection[int] | None = None, most: int
 
 
 def repositories_of(rule: RetentionRule) -> list[int]:
-    """Ids of the repositories that its globs take and none with `!` leaves out."""
+    """Ids of the repositories that its patterns take and none with `!` leaves out."""
     lines = [line.strip() for line in rule.repositories.splitlines() if line.strip()]
-    takes = [line for line in lines if not line.startswith("!")]
-    leaves = [line[1:].strip() for line in lines if line.startswith("!")]
+    matchers = read_lines(lines, of_repositories=True)
     rows = Repository.objects.values_list("pk", "registry__host", "name")
-    named = [(pk, f"{host}/{name}") for pk, host, name in rows]
-    return [pk for pk, name in named if _fits(name, takes) and not _fits(name, leaves)]
-
-
-def _fits(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+    return [pk for pk, host, name in rows if chosen(f"{host}/{name}", matchers, otherwise=False)]
 
 
 @transaction.atomic

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import connection
 
+from governance.images.matching import repository_matcher
 from governance.images.models import Registry, Repository
 from governance.images.reference import Reference, parse_reference
 
@@ -17,13 +18,9 @@ class NotYours(PermissionError):
 
 
 def covers(repository: str, reference: str) -> bool:
-    """Whether `reference` is of that repository, or with `/*` at its end of one below it; what is none is not."""
-    asked, below = parse_reference(reference), repository.endswith("/*")
-    bound = parse_reference(repository.removesuffix("/*"))
-    if asked is None or bound is None:
-        return False
-    # `library/` is Docker's own shelf: nobody means it by a single word with everything below.
-    return asked.name.startswith(f"{bound.name}/") if below else asked.name == bound.name
+    """Whether `reference` is of that repository, or of one that the pattern fits; what is no reference is not."""
+    asked = parse_reference(reference)
+    return asked is not None and repository_matcher(repository).match(asked.name) is not None
 
 
 @dataclass(frozen=True, slots=True)

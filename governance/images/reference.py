@@ -55,7 +55,7 @@ def parse_reference(text: str) -> Reference | None:
     digest = clean_digest(written) if at else ""
     if at and not digest:
         return None
-    host, path = _split_host(rest)
+    host, path = split_host(rest)
     path, colon, tag = path.rpartition(":") if ":" in path else (path, "", "")
     if colon and not TAG.fullmatch(tag):
         return None
@@ -67,7 +67,7 @@ def parse_reference(text: str) -> Reference | None:
     return Reference(host, path, tag, digest)
 
 
-def _split_host(rest: str) -> tuple[str, str]:
+def split_host(rest: str) -> tuple[str, str]:
     """The first component is a host only with a dot, a colon, an upper-case letter, or as `localhost`."""
     first, slash, path = rest.partition("/")
     is_host = "." in first or ":" in first or first == "localhost" or first != first.lower()

@@ -6,14 +6,13 @@ image is asked and the worst counts; their order says nothing. What nobody knows
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from fnmatch import translate
 from functools import lru_cache
 
+from governance.images.matching import repository_matcher
 from governance.policy.document import (
     STAGES,
     AnyRule,
@@ -203,10 +202,5 @@ def speaks_of(scope: Scope, facts: Facts) -> bool:
     if scope.teams and facts.teams.isdisjoint(scope.teams):
         return False
     return not scope.repositories or any(
-        _pattern(text).match(name) for text in scope.repositories for name in facts.repositories
+        repository_matcher(text).match(name) for text in scope.repositories for name in facts.repositories
     )
-
-
-@lru_cache(maxsize=1_000)
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(translate(text))

@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from fnmatch import translate
 from typing import Any
 
 from governance.findings.report import Severity
+from governance.images.matching import matcher
 from governance.policy.condition import holds
 from governance.policy.describe import document_of
 from governance.policy.document import (
@@ -271,7 +271,7 @@ def denied(text: str) -> tuple[str, str, re.Pattern[str]]:
     name, _, version = text.rpartition("@") if "@" in text.lstrip("@")[1:] else (text, "", "")
     head, slash, rest = name.partition("/")
     kind, name = (head, rest) if slash and head in TYPES else ("", name)
-    return kind, name, re.compile(translate(version or "*"))
+    return kind, name, matcher(version or "*")
 
 
 TYPES = frozenset(

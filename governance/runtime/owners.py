@@ -18,33 +18,37 @@ from django.db.models import Max
 from governance.accounts.audit import audit
 from governance.accounts.models import Team
 from governance.accounts.scope import Viewer, administers
+from governance.images.matching import expression, like, with_registry
 from governance.images.models import Event, OwnerRule
 
+# What `governance.images.matching` says of a text.
+FITS = "(({0}) LIKE rule.fits AND (rule.expression = '' OR ({0}) ~ rule.expression))"
 # Rules in their order come as arrays, so that a preview asks of rules that are not stored.
-DECIDE = """
+DECIDE = f"""
 WITH rule AS (
     SELECT * FROM unnest(%(ids)s::bigint[], %(kinds)s::text[], %(labels)s::text[], %(likes)s::text[],
-                         %(teams)s::bigint[]) WITH ORDINALITY AS rule(id, kind, label, fits, team, place)
+                         %(expressions)s::text[], %(teams)s::bigint[])
+        WITH ORDINALITY AS rule(id, kind, label, fits, expression, team, place)
 ), decided AS (
     SELECT repository.id, registry.host || '/' || repository.name AS name, repository.owner_id, first.id AS rule,
            first.team
     FROM images_repository repository JOIN images_registry registry ON registry.id = repository.registry_id
     LEFT JOIN LATERAL (
         SELECT rule.id, rule.team FROM rule
-        WHERE rule.kind = 'pattern' AND registry.host || '/' || repository.name LIKE rule.fits
+        WHERE rule.kind = 'pattern' AND {FITS.format("registry.host || '/' || repository.name")}
            OR rule.kind = 'label' AND EXISTS (
                SELECT FROM images_placement placement JOIN images_imageconfig config USING (image_id)
-               WHERE placement.repository_id = repository.id AND config.labels ->> rule.label LIKE rule.fits)
+               WHERE placement.repository_id = repository.id AND {FITS.format("config.labels ->> rule.label")})
            OR rule.kind = 'namespace' AND EXISTS (
                SELECT FROM images_placement placement
                JOIN runtime_running running ON running.image_id = placement.image_id AND running.stopped_at IS NULL
                JOIN runtime_workload workload ON workload.id = running.workload_id
-               WHERE placement.repository_id = repository.id AND workload.namespace LIKE rule.fits)
+               WHERE placement.repository_id = repository.id AND {FITS.format("workload.namespace")})
         ORDER BY rule.place LIMIT 1) first ON true
     WHERE repository.given_by = 'rule' OR repository.given_by = '' AND repository.owner_id IS NULL
 )
 SELECT id, name, owner_id, rule, team FROM decided WHERE owner_id IS DISTINCT FROM team ORDER BY name
-"""
+"""  # noqa: S608 (no value is in it)
 GIVE = """
 UPDATE images_repository repository SET owner_id = change.team, owner_rule_id = change.rule,
     given_by = CASE WHEN change.team IS NULL THEN '' ELSE 'rule' END
@@ -91,19 +95,15 @@ class Change:
     team: int | None
 
 
-def like(pattern: str) -> str:
-    """`*` for anything and `?` for one character, as LIKE has them."""
-    escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return escaped.replace("*", "%").replace("?", "_")
-
-
 def changes(rules: Sequence[OwnerRule]) -> list[Change]:
     """What would change if these were the rules, in this order."""
+    patterns = [with_registry(rule.pattern) if rule.kind == OwnerRule.Kind.PATTERN else rule.pattern for rule in rules]
     arguments: dict[str, Any] = {
         "ids": [rule.pk for rule in rules],
         "kinds": [rule.kind for rule in rules],
         "labels": [rule.label for rule in rules],
-        "likes": [like(rule.pattern) for rule in rules],
+        "likes": [like(pattern) for pattern in patterns],
+        "expressions": [expression(pattern) for pattern in patterns],
         "teams": [rule.team_id for rule in rules],
     }
     with connection.cursor() as cursor:

@@ -13,7 +13,7 @@ from governance.accounts.models import AuditEntry, Team, User
 from governance.findings.handover import hand_over
 from governance.images.models import Event, Image, ImageConfig, OwnerRule, Repository
 from governance.runtime.models import Agent, Cluster, Running, Workload
-from governance.runtime.owners import add_rule, apply_rules, like, remove_rule
+from governance.runtime.owners import add_rule, apply_rules, remove_rule
 from tests.make import deliver, digest_of, make_report, make_token
 
 pytestmark = pytest.mark.django_db
@@ -109,8 +109,17 @@ def test_only_administrators_make_rules(team: Team, owner: User) -> None:
         add_rule(owner, rule(team, "*"))
 
 
-def test_a_pattern_means_what_it_says() -> None:
-    assert like("a_b%c\\d/*?") == "a\\_b\\%c\\\\d/%_"
+def test_a_pattern_means_what_it_means_everywhere(team: Team, admin: User) -> None:
+    api, web = image("shop/api"), image("shop/web_1")
+    for pattern, given in (
+        ("Registry.Example/shop/[a-c]??", {"registry.example/shop/api"}),
+        ("registry.example/shop/web_?", {"registry.example/shop/web_1"}),
+        ("registry.example/shop/we__?", set()),
+        ("shop/*", set()),
+    ):
+        assert {one.name for one in add_rule(admin, rule(team, pattern))} == given
+        remove_rule(admin, OwnerRule.objects.get())
+    assert (owner(api), owner(web)) == (None, None)
 
 
 def test_the_page_shows_what_would_change_and_changes_nothing(team: Team, admin: User, client: Client) -> None:

@@ -33,7 +33,7 @@ class OwnerRule(models.Model):
     place = models.IntegerField(default=0)
     kind = models.CharField(max_length=10, choices=Kind)
     label = models.CharField(max_length=200, blank=True)
-    # `*` stands for anything, `?` for one character.
+    # As `governance.images.matching` reads it.
     pattern = models.CharField(max_length=300)
     team = models.ForeignKey(Team, models.CASCADE, related_name="owner_rules")
 
