@@ -22,7 +22,6 @@ from governance.approvals.models import UpstreamAlarm, Watch
 from governance.images.clean import clean_text
 from governance.images.descent import descendants_of
 from governance.images.models import Event, Image, ImageConfig, Manifest, Tag
-from governance.images.reference import parse_reference
 from governance.images.vanish import note
 
 Kind, State = UpstreamAlarm.Kind, Watch.State
@@ -185,19 +184,6 @@ def affected(watch: Watch) -> QuerySet[Image]:
     roots = list(named.values_list("pk", flat=True)[:MOST_IMAGES])
     below, _ = descendants_of([*bases_of(watch), *roots])
     return Image.objects.present().filter(pk__in={*below, *roots})
-
-
-def alarms_on_base(image: Image) -> list[UpstreamAlarm]:
-    """Open alarms on what an image is built on directly: by its content, and by the name where that alone was told."""
-    about = Q()
-    if image.base_id:
-        digests = list(Manifest.objects.filter(image=image.base_id).values_list("digest", flat=True))
-        about |= Q(before__in=digests) | Q(watch__digest__in=digests) | Q(watch__seen_digest__in=digests)
-    if named := parse_reference(image.base_name):
-        which = Q(watch__digest=named.digest) if named.digest else Q(watch__tag=named.tag or "latest")
-        about |= Q(watch__name=named.name) & (which | Q(watch__tag=named.tag) if named.tag else which)
-    rows = UpstreamAlarm.objects.filter(about, ended_at=None).select_related("watch") if about else ()
-    return sorted(rows, key=lambda row: (list(Kind).index(Kind(row.kind)), row.pk))
 
 
 @transaction.atomic

@@ -11,9 +11,9 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanen
 from django.urls import reverse
 
 from governance.accounts.scope import edits
-from governance.approvals.keeping import ALARM_LOOKS, copy_holding
+from governance.approvals.amiss import amiss_with_base, with_alarms
+from governance.approvals.keeping import copy_holding
 from governance.approvals.standing import standings_of
-from governance.approvals.watches import alarms_on_base
 from governance.findings.licence_sets import licences_of
 from governance.findings.models import FindingSet, Scan
 from governance.findings.risk import MOST, points
@@ -32,7 +32,7 @@ from governance.overview.timeline import KINDS, PLACES, Wish, timeline_of
 from governance.policy.models import GateDecision
 from governance.policy.verdicts import shown_of, with_verdicts
 from governance.runtime.models import Running
-from governance.runtime.whereabouts import whereabouts_of
+from governance.runtime.whereabouts import whereabouts_of, with_whereabouts
 from governance.runtime.workload_views import drifted
 from governance.web.keyset import paginate
 from governance.web.templatetags.portwarden import count, longest
@@ -82,8 +82,7 @@ class ImagePage(LineageTabs):
             context["unpointed"] = [words for words, number, _ in given if number is None]
             context |= {"built_on": self.ground, "verdicts": shown_of(image)}
             context["listed"] = standings_of([image])[image.pk]
-            context["alarms"] = [(row, ALARM_LOOKS.get(row.kind, "unknown")) for row in alarms_on_base(image)]
-            context["whereabouts"], context["places_running"] = whereabouts_of(self.viewer, image)
+            context |= {"alarms": amiss_with_base(image), "whereabouts": whereabouts_of(image)}
             context["kept_copy"] = copy_holding([row.digest for row in context["manifests"]])
         return render_page(request, template, context, part, status)
 
@@ -94,7 +93,7 @@ class ImagePage(LineageTabs):
 
     def find(self, pk: int) -> Image:
         """Among what the viewer may see, with what the page needs of it."""
-        visible = with_base(Image.objects.present().visible_to(self.viewer))
+        visible = with_whereabouts(with_alarms(with_base(Image.objects.present().visible_to(self.viewer))))
         related = ("finding_set", "package_set", "split", "config", "repository__registry")
         rows = checks.with_secrets(
             with_verdicts(visible).select_related(*related, "repository__owner").defer("package_set__places")

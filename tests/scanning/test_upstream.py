@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from governance.accounts.models import Team
 from governance.approvals import watch_plan
+from governance.approvals.amiss import amiss_with_base, with_alarms
 from governance.approvals.models import ApprovedBase, UpstreamAlarm, Watch
-from governance.approvals.watches import affected, alarms_on_base
+from governance.approvals.watches import affected
 from governance.briefings.scope import Scope, stand_in
 from governance.briefings.sections.upstream import standing
 from governance.images.models import Event, Image, Tag
@@ -245,8 +246,9 @@ def test_an_alarm_is_theirs_whose_base_a_crawl_missed_first(shelf: Any, team: Te
     assert [fact.what for fact in standing(scope)] == [f"{name}:12 vanished upstream"]
     Image.objects.filter(pk=named.pk).update(base_name=f"{name}:12@{base.digest}")
     for one in (app, named):
-        assert [row.kind for row in alarms_on_base(Image.objects.get(pk=one.pk))] == ["vanished"]
-    assert alarms_on_base(Image.objects.get(config_digest=base.config)) == []
+        (alarm,) = amiss_with_base(with_alarms(Image.objects.all()).get(pk=one.pk))
+        assert (alarm.words, alarm.look, alarm.name) == ("vanished upstream", "failed", name)
+    assert amiss_with_base(with_alarms(Image.objects.all()).get(config_digest=base.config)) == []
 
 
 def test_of_a_pattern_the_newest_tags_are_watched(shelf: Any, client: Any) -> None:
