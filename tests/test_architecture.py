@@ -102,6 +102,11 @@ def test_there_is_one_way_out() -> None:
             assert not [found for found in imports(path) if within(found, network)], name
 
 
+def test_nothing_that_stays_running_loads_what_speaks_to_chats() -> None:
+    heavy = "governance.briefings.channels.chat_child"
+    assert not [path for path in OURS if any(within(found, [heavy]) for found in imports(path))]
+
+
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_files_stay_readable(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 400

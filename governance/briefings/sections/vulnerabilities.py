@@ -67,16 +67,15 @@ class Vulnerable:
     MORE: str
     ENDED: str
     exploited: bool
-    is_what: str
 
     def standing(self, scope: Scope) -> list[Fact]:
-        """Each vulnerability, those of most images first."""
+        """Each vulnerability, those of most images first; the heading says how bad they are."""
         return [
             Fact(
                 one.name,
-                f"{one.shown} is {self.is_what}",
+                one.shown,
                 scope.link("images:image_list", vulnerability=one.name, live="true"),
-                " and lies in {n} image{s} that run{S} or {are} current",
+                ": {n} image{s}",
             )
             for one in worst(scope)
             if one.exploited == self.exploited
@@ -93,7 +92,6 @@ EXPLOITED = Vulnerable(
     "{n} more that are known to be exploited",
     "{n} known exploited vulnerabilit{y} gone from what runs or is current",
     exploited=True,
-    is_what="known to be exploited",
 )
 CRITICAL = Vulnerable(
     "critical",
@@ -101,5 +99,4 @@ CRITICAL = Vulnerable(
     "{n} more critical vulnerabilit{y}",
     "{n} critical vulnerabilit{y} gone from what runs or is current",
     exploited=False,
-    is_what="critical",
 )
