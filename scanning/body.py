@@ -11,7 +11,8 @@ from typing import IO, Protocol, cast
 import zstandard
 from django.conf import settings
 
-CHUNK = 65_536
+# Web servers buffer what they read ahead and copy it for each piece that is asked for.
+CHUNK = 262_144
 # Small bodies of repeated text pack better than any ratio worth refusing.
 RATIO_FREE = 2**20
 ARCHIVES = {
