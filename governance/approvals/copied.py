@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from governance.approvals.judgement import Asked
 from governance.approvals.models import KeptCopy
@@ -52,12 +52,18 @@ class Copies:
 
 def known_copies() -> Copies:
     """What may be built on: only whole copies count."""
-    rows = KeptCopy.objects.filter(state=KeptCopy.State.KEPT).select_related("registry").order_by("pk")
+    rows = KeptCopy.objects.filter(state=KeptCopy.State.KEPT).order_by("pk")
+    known = rows.values_list("registry__host", "place", "name", "tag", "digest", "digests")
+    return copies_of((f"{host}/{place}", *rest) for host, place, *rest in known)
+
+
+def copies_of(rows: Iterable[Sequence[Any]]) -> Copies:
+    """Of (host/repository where it is kept, source, tag, top digest, all digests), the oldest first."""
     sources, internal, digests = {}, {}, set()
-    for row in rows:
-        sources[f"{row.registry.host}/{row.place}"] = row.name
-        digests |= {row.digest, *row.digests}
-        for key in (row.tag, row.digest, *row.digests):
+    for place, name, tag, digest, held in rows:
+        sources[place] = name
+        digests |= {digest, *held}
+        for key in (tag, digest, *held):
             if key:
-                internal[row.name, key] = row.internal
+                internal[name, key] = f"{place}{f':{tag}' if tag else ''}@{digest}"
     return Copies(sources, internal, frozenset(digests))

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from governance.approvals.copied import Copies, known_copies
+from governance.approvals.copied import Copies, copies_of, known_copies
 from governance.approvals.judgement import Approval, Asked, Content, Judgement, Seen, Verdict, judge_reference
 from governance.approvals.models import ApprovedBase
 from governance.images.reference import Reference, parse_reference
@@ -125,8 +125,8 @@ def asked_of(line: Line, history: Iterable[Known]) -> tuple[Asked, tuple[int, ..
     return asked, tuple(sorted(images))
 
 
-CONTENTS = """
-SELECT image.id, image.built_at, image.finding_set_id IS NOT NULL, image.critical, image.high, image.medium, image.low,
+CONTENT = """
+       image.built_at, image.finding_set_id IS NOT NULL, image.critical, image.high, image.medium, image.low,
        CASE WHEN config.image_id IS NULL THEN NULL ELSE image.traits && '{root,root-implicit}'::varchar[] END,
        CASE WHEN %(fixes)s THEN (
            SELECT min(scan.scanned_at) FROM findings_scan scan
@@ -134,10 +134,12 @@ SELECT image.id, image.built_at, image.finding_set_id IS NOT NULL, image.critica
            WHERE scan.image_id = image.id AND found.findings && ARRAY(
                SELECT finding.id FROM findings_finding finding JOIN findings_findingset shown
                    ON shown.id = image.finding_set_id AND finding.id = ANY(shown.findings)
-               WHERE finding.fixed_version <> '')) END
+               WHERE finding.fixed_version <> '')) END"""
+CONTENTS = f"""
+SELECT image.id, {CONTENT}
 FROM images_image image LEFT JOIN images_imageconfig config ON config.image_id = image.id
 WHERE image.id = ANY(%(images)s)
-"""
+"""  # noqa: S608 (names of columns)
 
 
 def contents_of(
@@ -187,21 +189,17 @@ def asked_of_bases(
 ) -> dict[Base, list[Asked]]:
     """The questions that bases come to: by name one, by content one for each repository that the list names and that
     holds it."""
-    history = history_of({one.name for one in approvals})
-    copies = known_copies() if copies is None else copies
-    places = places_of({base.image for base in bases if not base.name}, approvals, copies)
-    by_image: dict[int, list[Known]] = defaultdict(list)
-    for known in history:
-        by_image[known.image].append(known)
-    contents = contents_of({base.image for base in bases if base.image and not base.name}, approvals)
+    listed_names = {one.name for one in approvals}
+    held, copies = held_in({base.image for base in bases if not base.name}, approvals, copies)
+    named = {base: parse_reference(base.name) for base in bases if base.name}
+    lines = {base: copies.meant(Line(reference)) for base, reference in named.items() if reference}
+    history = history_of({line.reference.name for line in lines.values()} & listed_names)
     found = {}
     for base in bases:
         if base.name:
-            reference = parse_reference(base.name)
-            found[base] = [asked_of(copies.meant(Line(reference)), history)[0]] if reference else []
+            found[base] = [asked_of(lines[base], history)[0]] if base in lines else []
         else:
-            asked = _asked_of_content(places.get(base.image, []), by_image[base.image], contents.get(base.image))
-            found[base] = [copies.by_content(one) for one in asked]
+            found[base] = [copies.by_content(one) for one in _asked_of_content(held.get(base.image, []), copies)]
     return found
 
 
@@ -214,20 +212,27 @@ def judge_asked(asked: Sequence[Asked], approvals: Sequence[Approval], on: date)
 NOWHERE = "Its base lies in no repository that the approved list names."
 
 
-def _asked_of_content(places: Iterable[tuple[str, str]], known: list[Known], content: Content | None) -> list[Asked]:
-    """One question per repository that holds the content."""
-    digests: dict[str, set[str]] = defaultdict(set)
-    for name, digest in places:
-        digests[name].add(digest)
-    return [
-        Asked(
-            name,
-            digests=frozenset(held),
-            tags=tuple(dict.fromkeys(Seen(one.tag, one.until) for one in known if one.name == name)),
-            content=content,
-        )
-        for name, held in digests.items()
-    ]
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Content in a repository that the list names, or where a copy of one is kept: its digests and tags there."""
+
+    name: str
+    digests: frozenset[str]
+    tags: tuple[Seen, ...]
+    content: Content | None
+
+
+def _asked_of_content(places: Iterable[Held], copies: Copies) -> list[Asked]:
+    """One question per repository that holds the content; what lies where a copy is kept counts as lying there."""
+    found: dict[str, Asked] = {}
+    for one in places:
+        name = copies.sources.get(one.name, one.name)
+        # Where a copy is kept, its tags say nothing of those of the source.
+        tags = one.tags if name == one.name else ()
+        before = found.get(name)
+        digests = one.digests | before.digests if before else one.digests
+        found[name] = Asked(name, digests=digests, tags=tags or (before.tags if before else ()), content=one.content)
+    return list(found.values())
 
 
 def _of_content(said: Sequence[Judgement], approvals: Iterable[Approval]) -> Judgement:
@@ -236,27 +241,56 @@ def _of_content(said: Sequence[Judgement], approvals: Iterable[Approval]) -> Jud
     return max(exact, key=lambda one: one.order) if exact else min(said, key=lambda one: one.order)
 
 
-PLACES = """
-SELECT image.id, registry.host || '/' || repository.name, named.digest
-FROM images_image image JOIN images_placement placement ON placement.image_id = image.id
-JOIN images_repository repository ON repository.id = placement.repository_id
-JOIN images_registry registry ON registry.id = repository.registry_id
-CROSS JOIN LATERAL (SELECT digest FROM images_manifest WHERE image_id = image.id
-                    UNION SELECT image.config_digest WHERE image.config_digest IS NOT NULL) named
-WHERE image.id = ANY(%s) AND registry.host || '/' || repository.name = ANY(%s)
-"""
+HELD = f"""
+WITH copy AS (
+    SELECT registry.host || '/' || copy.place AS place, copy.name, copy.tag, copy.digest, copy.digests, copy.id
+    FROM approvals_keptcopy copy JOIN images_registry registry ON registry.id = copy.registry_id
+    WHERE copy.state = 'kept'
+), copies AS (
+    SELECT CASE WHEN %(copies)s THEN (
+        SELECT json_agg(json_build_array(place, name, tag, digest, digests) ORDER BY id) FROM copy) END AS rows
+)
+SELECT copies.rows, held.* FROM copies LEFT JOIN (
+    SELECT image.id, registry.host || '/' || repository.name AS name,
+           ARRAY(SELECT digest FROM images_manifest WHERE image_id = image.id
+                 UNION SELECT image.config_digest WHERE image.config_digest IS NOT NULL) AS digests,
+           (SELECT json_agg(json_build_array(tag.name, tag.until) ORDER BY tag.until DESC NULLS FIRST, tag.name) FROM (
+               SELECT name, CASE WHEN bool_or(until IS NULL) THEN NULL
+                            ELSE (max(until) AT TIME ZONE 'UTC')::date END AS until
+               FROM images_tag WHERE image_id = image.id AND repository_id = repository.id GROUP BY name) tag) AS tags,
+           {CONTENT}
+    FROM images_image image JOIN images_placement placement ON placement.image_id = image.id
+    JOIN images_repository repository ON repository.id = placement.repository_id
+    JOIN images_registry registry ON registry.id = repository.registry_id
+    LEFT JOIN images_imageconfig config ON config.image_id = image.id
+    WHERE image.id = ANY(%(images)s) AND (registry.host || '/' || repository.name = ANY(%(names)s)
+       OR registry.host || '/' || repository.name IN (SELECT place FROM copy WHERE copy.name = ANY(%(names)s)))
+) held ON true
+"""  # noqa: S608 (names of columns)
 
 
-def places_of(
-    images: Collection[int], approvals: Iterable[Approval], copies: Copies
-) -> dict[int, list[tuple[str, str]]]:
-    """{image: [(repository that the list names, digest)]}; what lies where a copy is kept counts as lying there."""
-    found: dict[int, list[tuple[str, str]]] = defaultdict(list)
-    names = copies.widened({one.name for one in approvals})
-    if not (images and names):
-        return found
+def held_in(
+    images: Collection[int], approvals: Iterable[Approval], copies: Copies | None = None
+) -> tuple[dict[int, list[Held]], Copies]:
+    """({image: where it lies of what the list names}, with what terms ask; all copies if not given): one statement."""
+    approvals = list(approvals)
+    terms = [one.terms for one in approvals]
+    asks = any(one != type(one)() for one in terms)
+    values: dict[str, Any] = {
+        "images": sorted(images),
+        "names": sorted({one.name for one in approvals}),
+        "copies": copies is None,
+        "fixes": asks and any(one.grace is not None for one in terms),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(PLACES, [sorted(images), sorted(names)])
-        for image, name, digest in cursor.fetchall():
-            found[image].append((copies.sources.get(name, name), unpack_digest(digest)))
-    return found
+        cursor.execute(HELD, values)
+        rows = cursor.fetchall()
+    if copies is None:
+        copies = copies_of(rows[0][0] or [])
+    found: dict[int, list[Held]] = defaultdict(list)
+    for _, image, name, digests, tags, *content in rows:
+        if image is not None:
+            seen = tuple(Seen(tag, date.fromisoformat(until) if until else None) for tag, until in tags or [])
+            known = frozenset(unpack_digest(one) for one in digests)
+            found[image].append(Held(name, known, seen, _content(*content) if asks else None))
+    return found, copies

@@ -79,12 +79,6 @@ def upstream_of(entry: ApprovedBase) -> list[Version]:
     return found + [Version(one.row.tag, one.row.digest, copy=one) for one in older]
 
 
-def copy_holding(digests: Collection[str]) -> KeptCopy | None:
-    """A whole copy that consists of one of these manifests, the newest."""
-    rows = KeptCopy.objects.holding(digests).filter(state=KeptCopy.State.KEPT).select_related("registry")
-    return rows.order_by("-pk").first() if digests else None
-
-
 def counts_of(rows: Iterable[tuple[str, int]], words: Collection[tuple[str, str]]) -> list[tuple[str, str, int]]:
     """(value, words, number) of states that occur, in the order of the words."""
     numbers = dict(rows)

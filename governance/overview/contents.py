@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
 from governance.findings.licence_sets import UNTOLD, Licences
-from governance.findings.models import Finding, FindingSet, Package, PackageSet, Vulnerability
+from governance.findings.models import Advisory, Finding, FindingSet, Package, PackageSet, Vulnerability
 from governance.findings.report import severity_of
 from governance.findings.sets import places_of
 from governance.findings.vex_apply import Word, words_of
@@ -113,9 +113,22 @@ def _aside(words: Sequence[Word]) -> bool:
     return words[0].sets_aside
 
 
-# Of one scanner's findings those are own that say what one of the image's own says, in whatever words.
-LINES = """
-SELECT advisory.vulnerability_id, finding.package_id, max(finding.severity), array_agg(finding.id), count(*) OVER ()
+def _columns(model: type[Model], table: str) -> str:
+    """Every column of a model, for `Model.from_db`."""
+    return ", ".join(f'{table}."{part.column}"' for part in model._meta.concrete_fields)
+
+
+# Of one scanner's findings those are own that say what one of the image's own says, in whatever words. Each line with
+# its findings and what they are about.
+PARTS: tuple[tuple[type[Model], str], ...] = (
+    *((Finding, "finding"), (Advisory, "advisory"), (Vulnerability, "vulnerability"), (Package, "package")),
+)
+LINES = f"""
+WITH line AS (
+SELECT max(finding.severity) AS severity, array_agg(finding.id) AS findings, count(*) OVER () AS total,
+       row_number() OVER (
+           ORDER BY max(finding.severity) DESC, bool_or(finding.fixed_version <> '') DESC,
+                    advisory.vulnerability_id DESC, finding.package_id) AS place
 FROM findings_finding finding
 JOIN findings_advisory advisory ON advisory.id = finding.advisory_id
 JOIN findings_package package ON package.id = finding.package_id
@@ -127,12 +140,19 @@ WHERE finding.id = ANY(%(ids)s) AND (%(package)s = '' OR package.name = %(packag
       SELECT a.vulnerability_id, p.name, p.version FROM findings_finding f
       JOIN findings_advisory a ON a.id = f.advisory_id JOIN findings_package p ON p.id = f.package_id
       WHERE f.id = ANY(%(own)s::int[]))))
-GROUP BY 1, 2
+GROUP BY advisory.vulnerability_id, finding.package_id
 HAVING (%(low)s::int IS NULL OR max(finding.severity) BETWEEN %(low)s AND %(high)s)
    AND (%(fixable)s::bool IS NULL OR bool_or(finding.fixed_version <> '') = %(fixable)s)
-ORDER BY 3 DESC, bool_or(finding.fixed_version <> '') DESC, 1 DESC, 2
-LIMIT %(size)s OFFSET %(offset)s
-"""
+ORDER BY place LIMIT %(size)s OFFSET %(offset)s
+)
+SELECT line.place, line.severity, line.total, {", ".join(_columns(model, table) for model, table in PARTS)}
+FROM line CROSS JOIN LATERAL unnest(line.findings) AS held(id)
+JOIN findings_finding finding ON finding.id = held.id
+JOIN findings_advisory advisory ON advisory.id = finding.advisory_id
+JOIN findings_vulnerability vulnerability ON vulnerability.id = advisory.vulnerability_id
+JOIN findings_package package ON package.id = finding.package_id
+ORDER BY line.place, finding.id
+"""  # noqa: S608 (names of columns)
 LEVELS = {"critical": (5, 5), "high": (4, 4), "medium": (3, 3), "low": (2, 2), "unknown": (0, NEGLIGIBLE)}
 
 
@@ -175,9 +195,11 @@ def lines(
     with connection.cursor() as cursor:
         cursor.execute(LINES, arguments)
         rows = cursor.fetchall()
-    shown = [pk for row in rows for pk in row[3]]
-    found = Finding.objects.select_related("package", "advisory__vulnerability").in_bulk(shown)
-    page = [_line([found[pk] for pk in row[3]], row[2]) for row in rows]
+    held: dict[int, tuple[int, list[Finding]]] = {}
+    for place, severity, _, *values in rows:
+        held.setdefault(place, (severity, []))[1].append(_finding(values))
+    page = [_line(findings, severity) for severity, findings in held.values()]
+    shown = [finding.pk for line in page for finding in line.findings]
     said = said_of([finding for line in page for finding in line.findings], image, seen)
     if vex is None:
         vex = words_of(image.pk, ids=shown) if shown else {}
@@ -186,7 +208,19 @@ def lines(
         line.said = said.get(line.findings[0].pk, [])
         line.vex = vex.get(line.findings[0].pk, [])
         line.exemptions = exempted.get(line.findings[0].pk, [])
-    return page, rows[0][4] if rows else 0
+    return page, rows[0][2] if rows else 0
+
+
+def _finding(values: list[Any]) -> Finding:
+    """A finding with what it is about, of the columns of `PARTS`."""
+    made: list[Any] = []
+    for model, _ in PARTS:
+        names = [part.attname for part in model._meta.concrete_fields]
+        made.append(model.from_db("default", names, values[: len(names)]))
+        values = values[len(names) :]
+    finding, advisory, vulnerability, package = made
+    advisory.vulnerability, finding.advisory, finding.package = vulnerability, advisory, package
+    return cast("Finding", finding)
 
 
 def _line(findings: list[Finding], severity: int) -> Line:

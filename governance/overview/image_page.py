@@ -12,7 +12,6 @@ from django.urls import reverse
 
 from governance.accounts.scope import edits
 from governance.approvals.amiss import amiss_with_base, with_alarms
-from governance.approvals.keeping import copy_holding
 from governance.approvals.standing import standings_of
 from governance.findings.licence_sets import licences_of
 from governance.findings.models import FindingSet, Scan
@@ -83,7 +82,6 @@ class ImagePage(LineageTabs):
             context |= {"built_on": self.ground, "verdicts": shown_of(image)}
             context["listed"] = standings_of([image])[image.pk]
             context |= {"alarms": amiss_with_base(image), "whereabouts": whereabouts_of(image)}
-            context["kept_copy"] = copy_holding([row.digest for row in context["manifests"]])
         return render_page(request, template, context, part, status)
 
     @cached_property
@@ -299,5 +297,6 @@ def identity(image: Image) -> dict[str, Any]:
         "manifests": names.manifests,
         "tags": names.tags,
         "places": names.places,
+        "kept_copy": next(iter(names.copies), None),
         "teams": vars(image)["teams"],
     }

@@ -31,11 +31,12 @@ class Named:
 
 @dataclass(slots=True)
 class Names:
-    """`places` are the repositories that none of the tags names."""
+    """`places` are the repositories that none of the tags names; `copies` is a copy of our own, under `word`."""
 
     manifests: list[Named] = field(default_factory=list)
     tags: list[Named] = field(default_factory=list)
     places: list[Named] = field(default_factory=list)
+    copies: list[Named] = field(default_factory=list)
 
 
 MANIFESTS, TAGS, PLACES = 50, 30, 30
@@ -54,11 +55,20 @@ UNION ALL
  JOIN images_registry registry ON registry.id = repository.registry_id
  LEFT JOIN accounts_team team ON team.id = repository.owner_id
  WHERE place.image_id = %(image)s ORDER BY place.id LIMIT %(places)s)
+UNION ALL
+(SELECT 'copies', NULL, concat(registry.host, '/', copy.place, ':' || nullif(copy.tag, ''), '@', copy.digest), '',
+        copy.created_at, NULL, copy.id, ''
+ FROM approvals_keptcopy copy JOIN images_registry registry ON registry.id = copy.registry_id
+ WHERE copy.state = 'kept' AND EXISTS (
+    SELECT FROM images_manifest WHERE image_id = %(image)s
+       AND CASE get_byte(digest, 0) WHEN 1 THEN 'sha256:' WHEN 2 THEN 'sha512:' ELSE 'sha384:' END
+           || encode(substr(digest, 2), 'hex') = ANY(copy.digests || copy.digest))
+ ORDER BY copy.id DESC LIMIT 1)
 """
 
 
 def names_of(image: Image) -> Names:
-    """Digests by kind, tags that hold before those that held, and where else it lies."""
+    """Digests by kind, tags that hold before those that held, where else it lies, and our newest whole copy."""
     found = Names()
     with connection.cursor() as cursor:
         cursor.execute(NAMES, {"image": image.pk, "manifests": MANIFESTS, "tags": TAGS, "places": PLACES + TAGS})

@@ -180,7 +180,6 @@ def timeline_of(image: Image, viewer: Viewer, wish: Wish | None = None) -> Timel
     values: dict[str, Any] = {
         "image": image.pk,
         "finding_set": image.finding_set_id,
-        "owners": image.owners,
         "repository": image.repository_id,
         "all": teams is None,
         "teams": sorted(teams or ()),

@@ -4,14 +4,9 @@ Nothing is written down for the timeline alone, except events (`images.Event`) o
 row is (when, kind, place, id, what the words are made of), see `timeline.KINDS`; an id with its kind is unique.
 """
 
-# The image and what it is built on, at any depth: what befalls a base stands on the timeline of its descendants.
-CHAIN = """
-chain AS (
-    SELECT id, base_id, base_name, owners, 0 AS depth FROM images_image WHERE id = %(image)s
-  UNION ALL
-    SELECT base.id, base.base_id, base.base_name, base.owners, chain.depth + 1
-    FROM chain JOIN images_image base ON base.id = chain.base_id WHERE chain.depth < 40
-)"""
+from __future__ import annotations
+
+from governance.policy.exempting import CHAIN, IN_SCOPE, JOINED
 
 # A scan of a key that was there before is one more look; what it saw is compared with the last that looked.
 SCANS = """
@@ -186,28 +181,14 @@ gated AS (
 )"""
 
 # Decisions on a vulnerability that the image has, by any of its names, whose scope it is in.
-EXEMPTIONS = """
+EXEMPTIONS = f"""
 mine AS MATERIALIZED (
     SELECT exemption.*, CASE exemption.scope WHEN 'image' THEN 'this image'
                WHEN 'repository' THEN registry.host || '/' || repository.name
                WHEN 'base' THEN registry.host || '/' || repository.name || ' and what is built on it'
                WHEN 'team' THEN 'images of ' || team.name ELSE 'every image' END AS whose
-    FROM policy_exemption exemption LEFT JOIN images_image image ON image.id = exemption.image_id
-    LEFT JOIN images_repository repository ON repository.id = exemption.repository_id
-    LEFT JOIN images_registry registry ON registry.id = repository.registry_id
-    LEFT JOIN accounts_team team ON team.id = exemption.team_id
-    WHERE CASE exemption.scope
-        WHEN 'everywhere' THEN true
-        WHEN 'image' THEN %(image)s IN (exemption.image_id, image.merged_into_id)
-        WHEN 'team' THEN exemption.team_id = ANY(%(owners)s::bigint[])
-        WHEN 'repository' THEN EXISTS (SELECT FROM images_placement place
-            WHERE place.image_id = %(image)s AND place.repository_id = exemption.repository_id)
-        ELSE EXISTS (SELECT FROM chain JOIN images_placement place ON place.image_id = chain.id
-                     WHERE place.repository_id = exemption.repository_id)
-          OR EXISTS (SELECT FROM chain WHERE base_name = registry.host || '/' || repository.name
-                        OR starts_with(base_name, registry.host || '/' || repository.name || ':')
-                        OR starts_with(base_name, registry.host || '/' || repository.name || '@'))
-        END
+    FROM {JOINED} LEFT JOIN accounts_team team ON team.id = exemption.team_id
+    WHERE {IN_SCOPE}
       AND (%(all)s OR exemption.owner_id = ANY(%(teams)s::bigint[]) OR exemption.team_id = ANY(%(teams)s::bigint[])
            OR repository.owner_id = ANY(%(teams)s::bigint[]) OR exemption.scope = 'image'
            OR exemption.scope IN ('base', 'everywhere') AND exemption.state = 'granted')
@@ -231,7 +212,7 @@ mine AS MATERIALIZED (
         (CASE WHEN mine.state = 'granted' AND mine.expires_on <= %(today)s
               THEN mine.expires_on::timestamp AT TIME ZONE 'UTC' END, 'exemption_expired', '', '')
     ) AS step(at, kind, by, reason) WHERE step.at IS NOT NULL
-)"""
+)"""  # noqa: S608 (texts of ours)
 
 # The first stretch in a cluster or on a host is its deployment there.
 RUNS = """

@@ -100,30 +100,52 @@ def exempted_lines(facts: Facts) -> int:
     return sum(1 for group, package, _ in keys if {(group, package), (group, "")} & aside)
 
 
-LINES = """
-SELECT finding.id, advisory.vulnerability_id, package.name FROM findings_finding finding
-JOIN findings_advisory advisory ON advisory.id = finding.advisory_id
-JOIN findings_package package ON package.id = finding.package_id WHERE finding.id = ANY(%s)
-"""
+# An image and what it is built on, at any depth, for statements on one image.
+CHAIN = """
+chain AS (
+    SELECT id, base_id, base_name, owners, 0 AS depth FROM images_image WHERE id = %(image)s
+  UNION ALL
+    SELECT base.id, base.base_id, base.base_name, base.owners, chain.depth + 1
+    FROM chain JOIN images_image base ON base.id = chain.base_id WHERE chain.depth < 40
+)"""
+# What `exempted_in` finds for many images, as a condition on the exemptions of one (with `JOINED`).
+JOINED = """
+policy_exemption exemption LEFT JOIN images_image image ON image.id = exemption.image_id
+LEFT JOIN images_repository repository ON repository.id = exemption.repository_id
+LEFT JOIN images_registry registry ON registry.id = repository.registry_id"""
+IN_SCOPE = """
+CASE exemption.scope
+    WHEN 'everywhere' THEN true
+    WHEN 'image' THEN %(image)s IN (exemption.image_id, image.merged_into_id)
+    WHEN 'team' THEN EXISTS (SELECT FROM chain WHERE depth = 0 AND exemption.team_id = ANY(owners))
+    WHEN 'repository' THEN EXISTS (SELECT FROM images_placement place
+        WHERE place.image_id = %(image)s AND place.repository_id = exemption.repository_id)
+    ELSE EXISTS (SELECT FROM chain JOIN images_placement place ON place.image_id = chain.id
+                 WHERE place.repository_id = exemption.repository_id)
+      OR EXISTS (SELECT FROM chain WHERE base_name = registry.host || '/' || repository.name
+                    OR starts_with(base_name, registry.host || '/' || repository.name || ':')
+                    OR starts_with(base_name, registry.host || '/' || repository.name || '@'))
+END"""
+OF_FINDINGS = f"""
+WITH RECURSIVE {CHAIN}
+SELECT exemption.*, array_agg(DISTINCT finding.id) AS findings FROM {JOINED}
+JOIN findings_advisory named ON named.name = exemption.vulnerability
+JOIN findings_advisory said ON said.vulnerability_id = named.vulnerability_id
+JOIN findings_finding finding ON finding.advisory_id = said.id AND finding.id = ANY(%(findings)s)
+JOIN findings_package package ON package.id = finding.package_id AND exemption.package IN ('', package.name)
+WHERE exemption.state = 'granted' AND exemption.expires_on > %(day)s AND {IN_SCOPE}
+GROUP BY exemption.id ORDER BY exemption.id
+"""  # noqa: S608 (texts of ours)
 
 
 def exemptions_of(image: int, findings: Collection[int], day: date) -> dict[int, list[Exemption]]:
-    """{finding: the exemptions that set it aside in this image}, of these findings."""
-    exempted = exempted_in([image], day).get(image, frozenset())
-    if not exempted or not findings:
-        return {}
-    rows = Exemption.objects.select_related("image", "repository__registry", "team", "owner")
-    known = rows.in_bulk([int(one.source) for one in exempted])
-    with connection.cursor() as cursor:
-        cursor.execute(LINES, [sorted(findings)])
-        lines = cursor.fetchall()
-    found: dict[int, list[Exemption]] = {}
-    for pk, group, package in lines:
-        fitting = (one for one in exempted if one.vulnerability == group and one.package in ("", package))
-        mine = sorted(int(one.source) for one in fitting)
-        if mine:
-            found[pk] = [known[number] for number in mine if number in known]
-    return found
+    """{finding: the exemptions that set it aside in this image}, of these findings; one statement."""
+    found: dict[int, list[Exemption]] = defaultdict(list)
+    if findings:
+        for row in Exemption.objects.raw(OF_FINDINGS, {"image": image, "findings": sorted(findings), "day": day}):
+            for finding in row.findings:
+                found[finding].append(row)
+    return dict(found)
 
 
 # What is built on images of a repository, at any depth.

@@ -93,7 +93,7 @@ def test_the_list_has_columns_and_their_numbers_lead_to_as_many_rows(team, admin
 def test_a_page_of_images_asks_the_list_as_often_as_one_image(team, django_assert_max_num_queries) -> None:
     make_list()
     images = [on(f"n{number}", f"{JAVA}:17.{number}", team) for number in range(8)]
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(2):
         standings_of(images)
 
 

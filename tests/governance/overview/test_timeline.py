@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 
 from governance.accounts.models import Team, User
+from governance.approvals.models import ApprovedBase
 from governance.images.models import Event
 from governance.overview.curve import curve_of
 from governance.overview.timeline import KINDS, Entry, Wish, timeline_of
@@ -18,7 +19,7 @@ from governance.policy.models import GateDecision
 from scanning.models import Delivery
 from tests.conftest import Machine
 from tests.governance.overview.lives import KNOWN, LATER, Life, make_life, on, report_of
-from tests.make import deliver, digest_of, make_grype, make_token
+from tests.make import deliver, digest_of, make_grype, make_statement, make_token, make_vex
 
 pytestmark = pytest.mark.django_db
 # What is told of the life in `lives.py`, and how often.
@@ -192,6 +193,25 @@ def _of_life() -> dict[str, Any]:
             "target": {"userInput": "registry.example/shop/api:1", "imageID": digest_of("life")},
         }
     }
+
+
+TABS = ("verdict", "packages", "layers", "lineage", "work", "rebuild", "workloads", "scans", "timeline", "checks")
+QUERIES = ("", "?origin=all", "?scanner=trivy", "?suppressed=exempted&origin=all", "timeline/?place=decisions")
+
+
+def test_no_tab_asks_more_than_fifteen_questions(
+    life: Life, admin: User, mate: User, client: Client, django_assert_max_num_queries: Any
+) -> None:
+    ApprovedBase.objects.update(grace=30)
+    deliver(make_vex(make_statement(name=LATER, product="registry.example/shop/api")))
+    pages = [f"/images/{one.pk}/{tab}/" for one in (life.image, life.base) for tab in TABS]
+    pages += [f"/images/{one.pk}/{query}" for one in (life.image, life.base) for query in QUERIES]
+    for viewer in (admin, mate):
+        client.force_login(viewer)
+        for page in pages:
+            with django_assert_max_num_queries(15):
+                answer = client.get(page)
+            assert answer.status_code == (404 if viewer == mate and f"/images/{life.base.pk}/" in page else 200), page
 
 
 # The curve beside it
