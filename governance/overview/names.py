@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import connection
 
 from governance.images.models import Image, Manifest
-from governance.web.fields import unpack_digest
+from governance.web.fields import digest_text, unpack_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Names:
 
 
 MANIFESTS, TAGS, PLACES = 50, 30, 30
-NAMES = """
+NAMES = f"""
 (SELECT 'manifests', digest, kind, source, first_seen, NULL::timestamptz, 0::bigint, ''
  FROM images_manifest WHERE image_id = %(image)s ORDER BY kind, first_seen, id LIMIT %(manifests)s)
 UNION ALL
@@ -61,19 +62,21 @@ UNION ALL
  FROM approvals_keptcopy copy JOIN images_registry registry ON registry.id = copy.registry_id
  WHERE copy.state = 'kept' AND EXISTS (
     SELECT FROM images_manifest WHERE image_id = %(image)s
-       AND CASE get_byte(digest, 0) WHEN 1 THEN 'sha256:' WHEN 2 THEN 'sha512:' ELSE 'sha384:' END
-           || encode(substr(digest, 2), 'hex') = ANY(copy.digests || copy.digest))
+       AND {digest_text("digest")} = ANY(copy.digests || copy.digest))
  ORDER BY copy.id DESC LIMIT 1)
-"""
+"""  # noqa: S608 (texts of ours)
 
 
 def names_of(image: Image) -> Names:
     """Digests by kind, tags that hold before those that held, where else it lies, and our newest whole copy."""
     found = Names()
+    rows: dict[str, list[Named]] = defaultdict(list)
+    limits = {"manifests": MANIFESTS, "tags": TAGS, "places": PLACES + TAGS}
     with connection.cursor() as cursor:
-        cursor.execute(NAMES, {"image": image.pk, "manifests": MANIFESTS, "tags": TAGS, "places": PLACES + TAGS})
+        cursor.execute(NAMES, {"image": image.pk, **limits})
         for what, digest, *rest in cursor.fetchall():
-            getattr(found, what).append(Named(unpack_digest(digest) if digest else "", *rest))
+            rows[what].append(Named(unpack_digest(digest) if digest else "", *rest))
+    found.manifests, found.tags, found.copies = rows["manifests"], rows["tags"], rows["copies"]
     named = {tag.repository_id for tag in found.tags}
-    found.places = [place for place in found.places if place.repository_id not in named][:PLACES]
+    found.places = [place for place in rows["places"] if place.repository_id not in named][:PLACES]
     return found

@@ -143,7 +143,7 @@ def exemptions_of(image: int, findings: Collection[int], day: date) -> dict[int,
     found: dict[int, list[Exemption]] = defaultdict(list)
     if findings:
         for row in Exemption.objects.raw(OF_FINDINGS, {"image": image, "findings": sorted(findings), "day": day}):
-            for finding in row.findings:
+            for finding in vars(row)["findings"]:
                 found[finding].append(row)
     return dict(found)
 

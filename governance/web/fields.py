@@ -27,6 +27,12 @@ def unpack_digest(packed: bytes | memoryview) -> str:
     return f"{ALGORITHMS[data[0]][0]}:{data[1:].hex()}"
 
 
+def digest_text(column: str) -> str:
+    """SQL for the text of a stored digest."""
+    words = " ".join(f"WHEN {code} THEN '{name}:'" for code, (name, _) in ALGORITHMS.items())
+    return f"CASE get_byte({column}, 0) {words} END || encode(substr({column}, 2), 'hex')"
+
+
 class DigestField(models.BinaryField):  # type: ignore[type-arg]
     """An OCI digest: `sha256:<hex>` in Python, 33 bytes in the database."""
 

@@ -52,15 +52,19 @@ def measure(chosen: argparse.Namespace, services: Ground) -> dict[str, Any]:
     if "fleet" in chosen.only:
         say(f"a fleet of {chosen.images:,} images and its pages …")
         environment = services.fresh("fleet")
-        figures["fleet"] = {"seed": part(environment, "seed", chosen.images), "pages": part(environment, "pages")}
-        say(f"{users.PEOPLE} people at these pages …")
-        figures["fleet"]["users"] = users.measure(services, environment)
-        say("a day's feeds …")
-        figures["fleet"]["feeds"] = part(environment, "feeds")
-        say("a policy change …")
-        figures["fleet"]["policy"] = part(environment, "policy")
+        figures["fleet"] = fleet = {"seed": part(environment, "seed", chosen.images)}
         say("every base and split from nothing …")
-        figures["fleet"]["lineage"] = part(environment, "lineage")
+        fleet["lineage"] = part(environment, "lineage")
+        say("a policy change …")
+        fleet["policy"] = part(environment, "policy")
+        say("what runs, and the life of an image …")
+        fleet["lives"] = part(environment, "lives")
+        say("every page …")
+        fleet["pages"] = part(environment, "pages")
+        say(f"{users.PEOPLE} people at these pages …")
+        fleet["users"] = users.measure(services, environment)
+        say("a day's feeds …")
+        fleet["feeds"] = part(environment, "feeds")
     return figures
 
 

@@ -195,6 +195,7 @@ def fleet(found: dict[str, Any]) -> Iterator[Line]:
             unit,
             note=f"{worst['name']} {worst['query']} ({worst['who']}; p50 {worst['p50_ms']:.0f} ms)",
         )
+    yield from one_view(pages, found["lives"], of)
     feeds = found["feeds"]
     for name, what in (
         ("epss_2", "a day's EPSS file, nearly all scores moved"),
@@ -216,6 +217,19 @@ def fleet(found: dict[str, Any]) -> Iterator[Line]:
     yield Line(f"{users['people']} people at once, p95 of all pages, {of}", users["p95_ms"], PAGE_MS, "ms", note=note)
     failed = [f"{row['name']} ({row['status']})" for row in pages if row["status"] >= 400] + users["failed"]
     yield Line("pages that failed", len(failed), 0, note=", ".join(failed))
+
+
+def one_view(pages: list[dict[str, Any]], lives: dict[str, Any], of: str) -> Iterator[Line]:
+    """The start page, and the one page on which an image's whole life stands: for whom it takes longer."""
+    life = f"{lives['entries']} entries of {lives['kinds']} kinds; {lives['running']:,} workloads run"
+    for name, what, note in (
+        ("overview:start", "start page", ""),
+        ("images:image_detail", "an image's page", ""),
+        ("images:image_timeline", "an image's whole life", life),
+    ):
+        worst = max((row for row in pages if row["name"] == name), key=lambda row: row["p95_ms"])
+        figures = f"p50 {worst['p50_ms']:.0f} ms, {worst['statements']} statements, for the {worst['who']}"
+        yield Line(f"{what}, p95, {of}", worst["p95_ms"], PAGE_MS, "ms", note="; ".join(filter(None, (figures, note))))
 
 
 def policy(found: dict[str, Any]) -> Iterator[Line]:

@@ -27,6 +27,11 @@ def chosen() -> Image:
     return images[images.count() // 2]
 
 
+def auditor() -> Any:
+    """Somebody who sees everything, and is not kept."""
+    return get_user_model()(username="auditor", role="auditor")
+
+
 def addresses(image: Image, team: Team) -> list[Address]:
     """What to ask for. Everything is visible to the member of `team` as well, who is asked for the same."""
     repository = Repository.objects.get(pk=image.repository_id)
@@ -37,8 +42,11 @@ def addresses(image: Image, team: Team) -> list[Address]:
     images += [f"team={team.name}", "stage=registry", "sort=risk", "exploited=true", "exploited=true&sort=risk"]
     found: list[Address] = [("overview:start", [], "")]
     found += [("images:image_list", [], query) for query in images]
-    tabs = ("detail", "findings", "packages", "layers", "lineage", "work", "rebuild", "scans", "timeline", "checks")
-    found += [(f"images:image_{tab}", [image.pk], "") for tab in tabs]
+    tabs = ("detail", "findings", "verdict", "packages", "layers", "lineage", "work", "rebuild", "workloads", "scans")
+    found += [(f"images:image_{tab}", [image.pk], "") for tab in (*tabs, "timeline", "checks")]
+    found += [("images:image_timeline", [image.pk], query) for query in ("place=decisions", "kind=rescanned&page=3")]
+    found += [("images:image_list", [], f"lifecycle={stage}") for stage in Image.Lifecycle.values]
+    found += [("workloads:workload_list", [], ""), ("approved:base_list", [], "")]
     found += [
         ("findings:vulnerability_list", [], query) for query in ("", "severity=5", "q=CVE-2099-10", "q=lib42", "q=flaw")
     ]

@@ -224,6 +224,7 @@ def images(amount: int) -> None:
             "id": "fact.g",
             "config_digest": digest("'config ' || fact.g"),
             "config_source": "'trivy image ID'",
+            "pushed": "true",
             "first_seen": "at",
             "os": "'linux'",
             "architecture": "'amd64'",

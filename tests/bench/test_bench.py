@@ -13,7 +13,7 @@ from scanning.admission_review import read_review
 from scanning.models import Delivery
 from scanning.parsers import PARSERS, parse
 from scanning.parsers.document import open_document
-from tests.bench import budgets, feeds, formats, gates, lineage, pages, policy, seed, visits
+from tests.bench import budgets, feeds, formats, gates, lineage, lives, pages, policy, seed, visits
 from tests.bench.asking import Asker
 from tests.bench.documents import USUAL, for_image, report
 from tests.bench.large import body_of
@@ -46,10 +46,11 @@ def test_a_seeded_fleet_is_like_one_that_came_by_reports(monkeypatch: pytest.Mon
     monkeypatch.setattr(pages, "TIMES", 0)
     monkeypatch.setattr(feeds, "ROWS", 2_000)
     users = {"people": 2, "pages_per_second": 1.0, "p50_ms": 1.0, "p95_ms": 2.0, "slowest": ["/ 2 ms"], "failed": []}
-    found = {"seed": seed.measure("500"), "pages": pages.measure(), "users": users}
+    found = {"seed": seed.measure("500"), "lineage": lineage.measure(), "policy": policy.measure(), "users": users}
+    found |= {"lives": lives.measure(), "pages": pages.measure()}
     found["feeds"] = feeds.measure()
-    found["lineage"] = lineage.measure()
-    found["policy"] = policy.measure()
+    assert found["lives"]["entries"] > 380
+    assert found["lives"]["kinds"] >= 12
     assert found["lineage"]["with_base"] == 480
     assert len(visits.measure("2")["cookies"]) == 2
     assert Image.objects.present().count() == 500
