@@ -235,6 +235,22 @@ def link(context: Context, name: str, *args: Any, **query: Any) -> str:
     return reverse(name, args=args) + (f"?{urlencode(said, doseq=True)}" if said else "")
 
 
+@register.inclusion_tag("parts/filters.html", takes_context=True)
+def filter_bar(context: Context, **hints: str) -> dict[str, Any]:
+    """The filters of a `ListPage` by name, in this order: with a hint words to type (the first is the search), else a
+    choice. The scope stays, and the orders are offered where there are several."""
+    form = context["filters"].form
+    words = [name for name, hint in hints.items() if hint]
+    kinds = {name: "search" if name == words[0] else "text" for name in words}
+    return {
+        "address": context["request"].path,
+        "fields": [(form[name], kinds.get(name, ""), hint) for name, hint in hints.items()],
+        "team": context.get("team", ""),
+        "sorts": context.get("sorts", []),
+        "sort": context.get("sort", ""),
+    }
+
+
 @register.simple_tag
 def moment(at: datetime | None) -> str:
     """A time, relative; exact on hover, there also in the reader's timezone (static JavaScript)."""
