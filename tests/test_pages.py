@@ -134,6 +134,7 @@ ROWS: dict[str, list[Row]] = {
         Row(page(**NOT_PEOPLE)),
         Row(page(auditor=403, admin=422, **NOT_PEOPLE), "post", data={"kind": "pattern"}),
     ],
+    "teams:rule_move": [Row(page(auditor=403, admin=302, **NOT_PEOPLE), "post", "owner rule")],
     "teams:rule_remove": [Row(page(auditor=403, admin=302, **NOT_PEOPLE), "post", "owner rule")],
     "teams:team_detail": [Row(OWN_PAGE, named="team")],
     "teams:team_rename": [Row(CHANGES_TEAM, "post", "team", {"name": "store"})],

@@ -19,7 +19,7 @@ from governance.accounts.permissions import viewer_of
 from governance.accounts.views import person
 from governance.images.models import OwnerRule, Placement, Repository
 from governance.overview.owner_filters import RepositoryFilterSet
-from governance.runtime.owners import add_rule, changes, checked, named, remove_rule, with_new
+from governance.runtime.owners import add_rule, changes, checked, move_rule, named, remove_rule, with_new
 from governance.web.forms import HouseForm
 from governance.web.keyset import Page
 from governance.web.views import ListPage, done, render_page
@@ -123,6 +123,20 @@ class RulePage(View):
 def moved(amount: int) -> str:
     """In words."""
     return f"{amount} repositor{'y' if amount == 1 else 'ies'} changed hands"
+
+
+@require_POST
+def rule_move(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask a rule one place earlier; the first stays it."""
+    viewer = person(request)
+    if not viewer.sees_everything:
+        raise PermissionDenied("only administrators say whose repositories are")
+    rule = get_object_or_404(OwnerRule.objects.select_related("team"), pk=pk)
+    place = [one.pk for one in OwnerRule.objects.all()].index(rule.pk)
+    others = list(OwnerRule.objects.exclude(pk=rule.pk).values_list("pk", flat=True))
+    found = move_rule(viewer, rule, others[max(place - 1, 0)] if others else None)
+    messages.success(request, f"The rule is asked earlier; {moved(len(found))}.")
+    return done(request, reverse("teams:rule_list"))
 
 
 @require_POST

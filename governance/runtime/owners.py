@@ -177,6 +177,8 @@ def move_rule(viewer: Viewer | None, rule: OwnerRule, before: int | None = None)
     """Ask it before another rule, or last, and give the repositories out anew; returns what changed."""
     if not administers(viewer):
         raise PermissionDenied("only administrators say whose repositories are")
+    if before == rule.pk:
+        raise ValidationError({"before": "A rule cannot be asked before itself."})
     put_in_order(with_new(rule, before))
     audit(viewer, "owner rule.move", str(rule), team=rule.team_id, after=said(rule) | {"before": before})
     return apply_rules(viewer)

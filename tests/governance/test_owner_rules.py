@@ -168,6 +168,24 @@ def test_rules_over_http_are_previewed_added_moved_and_removed(team: Team, stran
     assert client.delete(f"/api/v1/owner-rules/{first}/").json()["total"] == 1
     assert owner(api) == other
     assert AuditEntry.objects.filter(action="owner rule.move").count() == 2
+    itself = client.post(f"/api/v1/owner-rules/{second['id']}/move/", {"before": second["id"]}, **json)
+    assert (itself.status_code, itself.json()["detail"]) == (400, "A rule cannot be asked before itself.")
     wrong = client.post("/api/v1/owner-rules/", {"kind": "label", "pattern": "x", "team": "shop"}, **json)
     assert wrong.status_code == 400
     assert "names the label" in wrong.json()["detail"]
+
+
+def test_a_rule_is_asked_one_place_earlier_on_the_page(team: Team, stranger: User, admin: User) -> None:
+    client = Client()
+    client.force_login(admin)
+    other, api = stranger.teams.get(), image("shop/api")
+    first, second = rule(team, "*"), rule(other, "*")
+    add_rule(admin, first)
+    add_rule(admin, second)
+    assert owner(api) == team
+    for _ in range(2):
+        assert client.post(f"/teams/rules/{second.pk}/earlier/").status_code == 302
+        assert owner(api) == other
+        assert list(OwnerRule.objects.values_list("pk", flat=True)) == [second.pk, first.pk]
+    page = client.get("/teams/rules/").content.decode()
+    assert page.count("Ask earlier") == 1
