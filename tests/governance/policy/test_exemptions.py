@@ -19,7 +19,7 @@ from governance.findings.models import Finding
 from governance.images.merge import merge_into
 from governance.images.models import Image, Repository
 from governance.overview.timeline import Entry, timeline_of
-from governance.policy.exempting import exempted_in, images_concerned
+from governance.policy.exempting import exempted_in, exemptions_of, images_concerned
 from governance.policy.exemptions import Wanted, ask_exemption, decide, revoke
 from governance.policy.models import Verdict
 from governance.policy.models_exemption import Exemption
@@ -91,6 +91,25 @@ def test_a_granted_one_changes_verdict_and_counter_and_ends_by_the_clock(team) -
     assert f"exempted until {row.expires_on}" in next(one for one in life_of(image) if one.kind == "exempted").text
     at = timezone.now() + timedelta(days=30)
     assert judge_now([image.pk], at)[image.pk]["ci"].verdict == "fail"
+
+
+def test_one_image_is_asked_in_one_statement_and_answers_as_many_do(team, django_assert_num_queries) -> None:
+    base, middle, app = on_base(team)
+    other = make_image("registry.example/pay/api:1")
+    Image.objects.filter(pk=other.pk).update(base=None, base_name="registry.example/base/os:12@" + digest_of("os"))
+    findings = list(Finding.objects.values_list("pk", flat=True))
+    today = timezone.now().date()
+    things = {"everywhere": None, "image": app, "repository": middle.repository, "base": base.repository, "team": team}
+    for scope, thing in things.items():
+        row = granted(scope, thing)
+        for image in (base, middle, app, other):
+            with django_assert_num_queries(1):
+                found = exemptions_of(image.pk, findings, today)
+            assert {one.pk for rows in found.values() for one in rows} == ({row.pk} if holds(image) else set()), scope
+        Exemption.objects.all().delete()
+    granted("everywhere", package="curl")
+    assert exemptions_of(app.pk, findings, today) == {}
+    assert exemptions_of(app.pk, [], today) == {}
 
 
 def test_the_day_reopens_it_with_nobody_acting(team, monkeypatch) -> None:
