@@ -16,12 +16,11 @@ from datetime import date
 from functools import cache
 from typing import Any
 
-import cel
-
 from governance.approvals.enforcers import ENFORCERS, find
 from governance.approvals.judgement import Verdict
 from governance.approvals.rules import ApprovedList, build_list
 from governance.images.reference import parse_reference
+from governance.policy.condition import CEL
 from tests.governance.approvals.lists import COPIES, DAYS, HISTORY, LISTED, MATRIX
 
 KNOWN = {f"{one.name}:{one.tag}" for one in HISTORY} | {f"{one.name}@{one.digest}" for one in HISTORY}
@@ -58,7 +57,7 @@ def agreed(verdict: Verdict) -> tuple[bool, bool]:
 
 @cache
 def program(expression: str) -> Any:
-    return cel.compile(expression)
+    return CEL.compile(expression)
 
 
 def holds(policy: dict[str, Any], text: str) -> bool:
