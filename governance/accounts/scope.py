@@ -38,7 +38,7 @@ def administers(viewer: Viewer | None, team: Team | None = None) -> bool:
         return False
     if viewer.is_admin or team is None:
         return viewer.is_admin
-    return Membership.objects.filter(user=viewer, team=team, role=Membership.Role.ADMIN).exists()
+    return viewer.held_roles.get(team.pk, ("", ""))[1] == Membership.Role.ADMIN
 
 
 def edited_teams(viewer: Viewer | None) -> set[int] | None:

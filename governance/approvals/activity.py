@@ -7,32 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 
-from django.db import connection
 from django.utils import timezone
 
+from governance.approvals.facts import Known
 from governance.approvals.keeping import WATCH_LOOKS
 from governance.approvals.models import ApprovedBase, Watch
 from governance.approvals.patterns import Kind
-from governance.web.fields import pack_digest
 
 SHORT, LONG = timedelta(days=90), timedelta(days=365)
-# Beyond this the oldest stretches of a repository's tags are left out.
-MOST_STRETCHES = 20_000
 # What is worst of several tags is what is said of the entry.
 WORST = (
     *(Watch.State.VANISHED, Watch.State.ENDED, Watch.State.DEPRECATED, Watch.State.UNKNOWN),
     *(Watch.State.FINE, Watch.State.WAITING),
 )
-
-STRETCHES = """
-SELECT tag.name, tag.platform, tag.image_id, tag.since, image.built_at
-FROM images_registry registry JOIN images_repository repository ON repository.registry_id = registry.id
-JOIN images_tag tag ON tag.repository_id = repository.id JOIN images_image image ON image.id = tag.image_id
-WHERE registry.host = %(host)s AND repository.name = %(path)s
-  AND (%(digest)s::bytea IS NULL OR image.config_digest = %(digest)s
-       OR image.id IN (SELECT image_id FROM images_manifest WHERE digest = %(digest)s))
-ORDER BY tag.since DESC, tag.id DESC LIMIT %(most)s
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +65,10 @@ class Activity:
         return WATCH_LOOKS.get(self.state or "", "open")
 
 
-def activity_of(entry: ApprovedBase, watches: Sequence[Watch]) -> Activity:
-    """Of what an entry means, by its watches and by the history of its tags, in one statement."""
+def activity_of(entry: ApprovedBase, watches: Sequence[Watch], history: Iterable[Known]) -> Activity:
+    """Of what an entry means, by its watches and by the history of its repository's tags."""
     at = timezone.now()
-    stretches = stretches_of(entry)
+    stretches = stretches_of(entry, history)
     moved, moves = moves_in(stretches, at)
     worst = min(watches, key=lambda one: WORST.index(Watch.State(one.state)), default=None)
     return Activity(
@@ -96,15 +83,20 @@ def activity_of(entry: ApprovedBase, watches: Sequence[Watch]) -> Activity:
     )
 
 
-def stretches_of(entry: ApprovedBase) -> list[Stretch]:
+def stretches_of(entry: ApprovedBase, history: Iterable[Known]) -> list[Stretch]:
     """The history of the tags that an entry means, or of those that named its digest."""
-    host, _, path = entry.name.partition("/")
+    own = [one for one in history if one.name == entry.name]
     pattern = entry.as_approval().pattern
-    digest = pack_digest(pattern.text) if pattern.kind == Kind.DIGEST else None
-    with connection.cursor() as cursor:
-        cursor.execute(STRETCHES, {"host": host, "path": path, "digest": digest, "most": MOST_STRETCHES})
-        rows = [Stretch(*row) for row in cursor.fetchall()]
-    return rows if digest else [one for one in rows if pattern.fits(one.tag)]
+    if pattern.kind == Kind.DIGEST:
+        images = {one.image for one in own if one.digest == pattern.text}
+        own = [one for one in own if one.image in images]
+    else:
+        own = [one for one in own if pattern.fits(one.tag)]
+    # An image has several digests: its tags are told with each of them.
+    known = {(one.tag, one.image): one for one in own}.values()
+    return [
+        Stretch(one.tag, platform, one.image, since, one.built) for one in known for platform, since in one.stretches
+    ]
 
 
 def moves_in(stretches: Iterable[Stretch], at: datetime) -> tuple[str, Often]:

@@ -50,10 +50,15 @@ class Copies:
         return names | {place for place, source in self.sources.items() if source in names}
 
 
-def known_copies() -> Copies:
-    """What may be built on: only whole copies count."""
-    rows = KeptCopy.objects.filter(state=KeptCopy.State.KEPT).order_by("pk")
-    known = rows.values_list("registry__host", "place", "name", "tag", "digest", "digests")
+def known_copies(rows: Iterable[KeptCopy] | None = None) -> Copies:
+    """What may be built on: only whole copies count. `rows` are all that are kept, the oldest first, among others."""
+    if rows is not None:
+        whole = (row for row in rows if row.is_kept)
+        return copies_of(
+            (f"{row.registry.host}/{row.place}", row.name, row.tag, row.digest, row.digests) for row in whole
+        )
+    kept = KeptCopy.objects.filter(state=KeptCopy.State.KEPT).order_by("pk")
+    known = kept.values_list("registry__host", "place", "name", "tag", "digest", "digests")
     return copies_of((f"{host}/{place}", *rest) for host, place, *rest in known)
 
 

@@ -157,9 +157,8 @@ def names(entry: ApprovedBase, tag: str, digest: str) -> bool:
     return pattern.text == digest if pattern.kind == Kind.DIGEST else bool(tag) and pattern.fits(tag)
 
 
-def copies_of(entry: ApprovedBase, copies: Iterable[KeptCopy] | None = None) -> list[KeptCopy]:
-    """The copies that an entry means, the newest first."""
-    rows = KeptCopy.objects.filter(name=entry.name).select_related("registry") if copies is None else copies
+def copies_of(entry: ApprovedBase, rows: Iterable[KeptCopy]) -> list[KeptCopy]:
+    """Those of these copies that an entry means, the newest first."""
     own = [row for row in rows if row.name == entry.name and names(entry, row.tag, row.digest)]
     return sorted(own, key=lambda row: -row.pk)
 

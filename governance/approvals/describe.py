@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
+from django.db.models import Q
+
 from governance.accounts.scope import Viewer
-from governance.approvals.copies import current_place
-from governance.approvals.facts import Line, history_of, judge_all
-from governance.approvals.judgement import Judgement
+from governance.approvals.activity import activity_of
+from governance.approvals.copied import known_copies
+from governance.approvals.facts import Ground, Known, ground_of
 from governance.approvals.keeping import upstream_of
-from governance.approvals.models import SEVERITIES, ApprovedBase
-from governance.approvals.review import review_of
+from governance.approvals.models import SEVERITIES, ApprovalStep, ApprovedBase, KeptCopy
+from governance.approvals.review import review_with
 from governance.approvals.sources import Origin, origin_of
-from governance.approvals.users import Users, images_on, teams_using, users_of
+from governance.approvals.standing import current_of
+from governance.approvals.users import Users, images_on, teams_using, users_and_all
 from governance.findings.licence_sets import UNTOLD
-from governance.images.reference import Reference
+from governance.images.models import Image
 
 # The look of a state, by the classes that states have.
 LOOKS = {"approved": "pass", "deprecated": "warn", "sunset": "failed", "banned": "failed"}
@@ -54,12 +58,12 @@ class Station:
     on: date | None = None
 
 
-def stepper_of(entry: ApprovedBase, on: date) -> list[Station]:
+def stepper_of(entry: ApprovedBase, life: Iterable[ApprovalStep], on: date) -> list[Station]:
     """The way of an entry, with the day of each station as far as known. Banned, declined, retired end it early."""
     stage = entry.stage_on(on)
     came: dict[str, date] = {}
-    for to, at in entry.steps.values_list("to", "at"):
-        came.setdefault(to, at.date())
+    for step in life:
+        came.setdefault(step.to, step.at.date())
     came |= {name: day for name in ("deprecated", "sunset") if (day := getattr(entry, f"{name}_on"))}
     if stage in LIFE:
         here = LIFE.index(stage)
@@ -71,28 +75,15 @@ def stepper_of(entry: ApprovedBase, on: date) -> list[Station]:
     return [Station(str(Words(name).label), mark, came.get(name)) for name, mark in marks]
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One digest that the entry means, with its tag and what the list says of it."""
-
-    tag: str
-    digest: str
-    image: int
-    until: date | None
-    said: Judgement
-
-
-def versions_of(entry: ApprovedBase, on: date) -> list[Version]:
+def versions_of(entry: ApprovedBase, ground: Ground) -> list[Known]:
     """The newest digests that the entry means: what its tags point to, then what they left."""
     pattern = entry.as_approval().pattern
-    known = [one for one in history_of({entry.name}) if pattern.fits(one.tag) or one.digest == pattern.text]
-    by_content: dict[tuple[str, int], Any] = {}
-    for one in known:
-        by_content.setdefault((one.tag, one.image), one)
-    first = list(by_content.values())[:SHOWN]
-    host, _, path = entry.name.partition("/")
-    said = judge_all([Line(Reference(host, path, digest=one.digest)) for one in first], on)
-    return [Version(one.tag, one.digest, one.image, one.until, judged) for one, judged in zip(first, said, strict=True)]
+    own = [one for one in ground.history if one.name == entry.name]
+    by_content: dict[tuple[str, int], Known] = {}
+    for one in own:
+        if pattern.fits(one.tag) or one.digest == pattern.text:
+            by_content.setdefault((one.tag, one.image), one)
+    return list(by_content.values())[:SHOWN]
 
 
 def terms_of(entry: ApprovedBase) -> list[str]:
@@ -106,23 +97,47 @@ def terms_of(entry: ApprovedBase) -> list[str]:
     return found + [words for name, words in flags.items() if getattr(entry, name)]
 
 
+def life_of(entry: ApprovedBase) -> list[ApprovalStep]:
+    """The steps and comments that came with the entry (`ApprovedBaseQuerySet.with_life`)."""
+    told: list[dict[str, Any]] = getattr(entry, "told", [])
+    return [ApprovalStep(**{**step, "at": datetime.fromisoformat(step["at"])}) for step in told]
+
+
 def facts_of(entry: ApprovedBase, viewer: Viewer, decides: bool, on: date) -> dict[str, Any]:
-    """What the page of an entry shows. Who decides sees how many images use it, also of those they do not see."""
-    users = users_of([entry], viewer)[entry.pk]
-    everybody = users_of([entry], None)[entry.pk] if decides else users
-    images = images_on(users, viewer).select_related("repository__registry").order_by("-rank", "-id")
-    upstream = upstream_of(entry)
+    """What the page of an entry shows. Who decides sees how many images use it, also of those they do not see.
+
+    Everything is asked once: the list with its history and copies, who uses it, upstream, images, teams, licences.
+    """
+    rows = KeptCopy.objects.filter(Q(state=KeptCopy.State.KEPT) | Q(name=entry.name))
+    copies = list(rows.select_related("registry").order_by("pk"))
+    ground = ground_of([entry], known_copies(copies))
+    versions = versions_of(entry, ground)
+    ground.later.update(one.image for one in versions)
+    everybody, users = users_and_all([entry], viewer, on, ground, whole=decides)[entry.pk]
+    current = current_of(entry, ground)
+    upstream = upstream_of(entry, copies)
+    newest, images = _images(users, current.newest, viewer)
+    teams, running = teams_using(users, viewer) if users.bases else ([], 0)
+    activity = activity_of(entry, [one.watch for one in upstream if one.watch], ground.history)
     return {
         "one": described(entry, users, on),
         "everybody": everybody,
-        "images": list(images[:SHOWN]) if users.bases else [],
-        "teams": teams_using(users, viewer) if users.bases else [],
-        "running": images_on(users, viewer).filter(running__gt=0).count() if users.bases else 0,
-        "review": review_of(entry, viewer, [one.watch for one in upstream if one.watch]),
+        "images": images,
+        "teams": teams,
+        "running": running,
+        "review": review_with(newest, current, activity, viewer),
         "untold": UNTOLD,
-        "versions": versions_of(entry, on),
+        "versions": [(one, said) for one, said in zip(versions, ground.judge(versions, on), strict=True)],
         "upstream": upstream,
-        "copy_place": current_place(),
         "terms": terms_of(entry),
-        "life": list(entry.steps.all()[:500]),
     }
+
+
+def _images(users: Users, newest: int | None, viewer: Viewer) -> tuple[Image | None, list[Image]]:
+    """(the newest image of an entry, the worst that are built on it), in one statement."""
+    built = images_on(users, viewer) if users.bases else Image.objects.none()
+    worst = built.order_by("-rank", "-id").values("pk")[:SHOWN]
+    rows = Image.objects.filter(Q(pk__in=worst) | Q(pk=newest)).annotate(is_on=Q(pk__in=worst))
+    found = list(rows.select_related("repository__registry").order_by("-rank", "-id"))
+    shown = [row for row in found if getattr(row, "is_on", False)]
+    return next((row for row in found if row.pk == newest), None), shown

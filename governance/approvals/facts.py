@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -25,14 +25,16 @@ COUNTED = ("critical", "high", "medium", "low")
 # A digest of a repository with the tag that it had: until when, null while any stretch is open.
 HISTORY = """
 SELECT registry.host || '/' || repository.name, tag.name, named.digest, tag.image_id,
-       CASE WHEN bool_or(tag.until IS NULL) THEN NULL ELSE max(tag.until) END AS until
+       CASE WHEN bool_or(tag.until IS NULL) THEN NULL ELSE max(tag.until) END AS until,
+       image.built_at, coalesce(image.built_at, image.first_seen),
+       array_agg(tag.platform ORDER BY tag.since), array_agg(tag.since ORDER BY tag.since)
 FROM images_registry registry JOIN images_repository repository ON repository.registry_id = registry.id
 JOIN images_tag tag ON tag.repository_id = repository.id
 JOIN images_image image ON image.id = tag.image_id
 CROSS JOIN LATERAL (SELECT digest FROM images_manifest WHERE image_id = image.id
                     UNION SELECT image.config_digest WHERE image.config_digest IS NOT NULL) named
 WHERE (registry.host, repository.name) IN (SELECT * FROM unnest(%s::text[], %s::text[]))
-GROUP BY 1, 2, 3, 4 ORDER BY until DESC NULLS FIRST, 1, 2, 3 LIMIT %s
+GROUP BY 1, 2, 3, 4, image.id ORDER BY until DESC NULLS FIRST, 1, 2, 3 LIMIT %s
 """
 
 
@@ -45,6 +47,11 @@ class Known:
     digest: str
     image: int
     until: date | None
+    # When the image was built, and by when it is ordered where that is not told.
+    built: datetime | None = None
+    made: datetime | None = None
+    # (platform, since when) of each stretch in which the tag named the image.
+    stretches: tuple[tuple[str, datetime], ...] = ()
 
 
 def listed() -> list[Approval]:
@@ -67,8 +74,9 @@ def history_of(names: Collection[str]) -> list[Known]:
         cursor.execute(HISTORY, [[host for host, _, _ in parts], [path for _, _, path in parts], MOST_ROWS])
         rows = cursor.fetchall()
     return [
-        Known(name, tag, unpack_digest(digest), image, until.date() if until else None)
-        for name, tag, digest, image, until in rows
+        Known(name, tag, unpack_digest(digest), image, until.date() if until else None, built, made, stretches)
+        for name, tag, digest, image, until, built, made, *held in rows
+        for stretches in (tuple(zip(*held, strict=True)),)
     ]
 
 
@@ -189,11 +197,21 @@ def asked_of_bases(
 ) -> dict[Base, list[Asked]]:
     """The questions that bases come to: by name one, by content one for each repository that the list names and that
     holds it."""
-    listed_names = {one.name for one in approvals}
     held, copies = held_in({base.image for base in bases if not base.name}, approvals, copies)
+    return _asked_of_bases(bases, held, copies, {one.name for one in approvals})
+
+
+def _asked_of_bases(
+    bases: Collection[Base],
+    held: Mapping[int, Sequence[Held]],
+    copies: Copies,
+    listed_names: Collection[str],
+    history: Sequence[Known] | None = None,
+) -> dict[Base, list[Asked]]:
     named = {base: parse_reference(base.name) for base in bases if base.name}
     lines = {base: copies.meant(Line(reference)) for base, reference in named.items() if reference}
-    history = history_of({line.reference.name for line in lines.values()} & listed_names)
+    if history is None:
+        history = history_of({line.reference.name for line in lines.values()} & set(listed_names))
     found = {}
     for base in bases:
         if base.name:
@@ -294,3 +312,51 @@ def held_in(
             known = frozenset(unpack_digest(one) for one in digests)
             found[image].append(Held(name, known, seen, _content(*content) if asks else None))
     return found, copies
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a page of entries judges by, gathered once however many questions it asks.
+
+    The list with these entries whatever their state, the history of their repositories, the copies that are kept; and
+    where images lie that were looked at so far.
+    """
+
+    approvals: list[Approval]
+    entries: list[Approval]
+    history: list[Known]
+    copies: Copies
+    held: dict[int, list[Held]] = field(default_factory=dict)
+    # Images that are asked about later: the first look takes them along.
+    later: set[int] = field(default_factory=set)
+
+    def look_at(self, images: Collection[int]) -> dict[int, list[Held]]:
+        """Where these images lie, and what terms ask of them: one statement for those not looked at before."""
+        if new := self.later.union(images) - self.held.keys():
+            found, _ = held_in(new, [*self.approvals, *self.entries], self.copies)
+            self.held.update({image: found.get(image, []) for image in new})
+        return self.held
+
+    def ask(self, bases: Collection[Base]) -> dict[Base, list[Asked]]:
+        """As `asked_of_bases`; those that are told by name alone lie in the entries' repositories."""
+        held = self.look_at({base.image for base in bases if not base.name})
+        return _asked_of_bases(bases, held, self.copies, (), self.history)
+
+    def judge(self, known: Iterable[Known], on: date) -> list[Judgement]:
+        """What the list says of digests that the entries' repositories had, each by itself."""
+        known, found = list(known), []
+        self.look_at({one.image for one in known})
+        for one in known:
+            host, _, path = one.name.partition("/")
+            line = self.copies.meant(Line(Reference(host, path, digest=one.digest)))
+            asked, images = asked_of(line, self.history)
+            contents = {image: held.content for image in images for held in self.held.get(image, ()) if held.content}
+            found.append(judge_images(self.copies.settled(asked), images, contents, self.approvals, on, unlisted()))
+        return found
+
+
+def ground_of(entries: Collection[ApprovedBase], copies: Copies | None = None) -> Ground:
+    """In three statements."""
+    copies = known_copies() if copies is None else copies
+    history = history_of({entry.name for entry in entries})
+    return Ground(listed(), [entry.as_approval() for entry in entries], history, copies)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Count
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, OuterRef
+from django.db.models.functions import JSONObject
 from django.utils import timezone
 
 from governance.approvals.copies import copies_of, is_stale, names
@@ -60,20 +61,20 @@ class Version:
     alarms: list[UpstreamAlarm] = field(default_factory=list)
 
 
-def upstream_of(entry: ApprovedBase) -> list[Version]:
+def upstream_of(entry: ApprovedBase, rows: Iterable[KeptCopy]) -> list[Version]:
     """The tags and digests that the entry means: those that are watched, then older ones of which there is a copy."""
     at = timezone.now()
-    copies = {row.digest: shown_copy(row, at) for row in copies_of(entry)}
-    rows = Watch.objects.filter(name=entry.name).exclude(tag="", digest="").order_by("tag", "digest")
-    watches = [row for row in rows if names(entry, row.tag, row.digest)]
-    alarms = defaultdict(list)
-    for alarm in UpstreamAlarm.objects.filter(watch__in=watches, ended_at=None):
-        alarms[alarm.watch_id].append(alarm)
+    copies = {row.digest: shown_copy(row, at) for row in copies_of(entry, rows)}
+    alarms = UpstreamAlarm.objects.filter(watch=OuterRef("pk"), ended_at=None).order_by("pk")
+    watched = Watch.objects.filter(name=entry.name).exclude(tag="", digest="").order_by("tag", "digest")
+    watched = watched.annotate(amiss=ArraySubquery(alarms.values(said=JSONObject(kind="kind", text="text"))))
+    watches = [row for row in watched if names(entry, row.tag, row.digest)]
     found = []
     for row in watches:
         digest = row.digest or row.seen_digest
         look = WATCH_LOOKS.get(row.state, "open")
-        found.append(Version(row.tag, digest, row, look, copies.get(digest), alarms[row.pk]))
+        amiss = [UpstreamAlarm(**said) for said in getattr(row, "amiss", ())]
+        found.append(Version(row.tag, digest, row, look, copies.get(digest), amiss))
     current = {one.digest for one in found}
     older = [one for digest, one in copies.items() if digest not in current]
     return found + [Version(one.row.tag, one.row.digest, copy=one) for one in older]

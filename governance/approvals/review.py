@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from governance.accounts.scope import Viewer
+from governance.accounts.scope import Viewer, teams_of
 from governance.approvals.activity import Activity, activity_of
 from governance.approvals.copies import names
+from governance.approvals.facts import ground_of
 from governance.approvals.models import ApprovedBase, Watch
-from governance.approvals.standing import Column, columns_of
+from governance.approvals.standing import Column, Current, current_of
 from governance.findings.licence_sets import Count, Licences, licences_of
 from governance.images.models import Image
 
@@ -41,17 +41,21 @@ class Review:
         return max(len(self.licences.counts) - SHOWN, 0)
 
 
-def review_of(entry: ApprovedBase, viewer: Viewer, watches: Sequence[Watch] | None = None) -> Review:
-    """What is known today. Whoever sees the entry sees what it contains, as with its findings.
+def review_of(entry: ApprovedBase, viewer: Viewer) -> Review:
+    """What is known today. Whoever sees the entry sees what it contains, as with its findings."""
+    ground = ground_of([entry])
+    current = current_of(entry, ground)
+    rows = Watch.objects.filter(name=entry.name).exclude(tag="", digest="")
+    watches = [row for row in rows if names(entry, row.tag, row.digest)]
+    newest = Image.objects.filter(pk=current.newest).first() if current.newest else None
+    return review_with(newest, current, activity_of(entry, watches, ground.history), viewer)
 
-    `watches` are those of what it means, where they are known already.
-    """
-    contains = columns_of([entry], {})[entry.pk]
-    newest = contains.newest
-    if watches is None:
-        rows = Watch.objects.filter(name=entry.name).exclude(tag="", digest="")
-        watches = [row for row in rows if names(entry, row.tag, row.digest)]
+
+def review_with(newest: Image | None, current: Current, activity: Activity, viewer: Viewer) -> Review:
+    """The same of what is looked up already."""
+    contains = Column(newest, current.versions, current.kept)
     if newest is None:
-        return Review(contains, Licences(), activity_of(entry, watches), may_open=False)
-    may_open = Image.objects.visible_to(viewer).filter(pk=newest.pk).exists()
-    return Review(contains, licences_of(newest.pk, newest.package_set_id), activity_of(entry, watches), may_open)
+        return Review(contains, Licences(), activity, may_open=False)
+    teams = teams_of(viewer)
+    may_open = teams is None or not teams.isdisjoint(newest.owners)
+    return Review(contains, licences_of(newest.pk, newest.package_set_id), activity, may_open)

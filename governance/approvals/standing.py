@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from django.db.models import Count, Q, TextChoices
 from django.utils import timezone
 
+from governance.accounts.scope import Viewer
 from governance.approvals.copied import known_copies
-from governance.approvals.facts import Base, asked_of_bases, history_of, judge_asked, listed
+from governance.approvals.facts import Base, Ground, asked_of_bases, judge_asked, listed
 from governance.approvals.judgement import Approval, Judgement, Verdict
-from governance.approvals.models import ApprovedBase, KeptCopy
+from governance.approvals.models import ApprovedBase
 from governance.approvals.users import Users, bases_of
 from governance.images.models import Image
 
@@ -132,47 +133,47 @@ class Column:
     running: int = 0
 
 
-def columns_of(entries: Sequence[ApprovedBase], users: dict[int, Users]) -> dict[int, Column]:
-    """For a page of entries, in four statements."""
-    history = history_of({entry.name for entry in entries})
-    current: dict[int, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
-    patterns = {entry.pk: entry.as_approval().pattern for entry in entries}
-    for known in history:
-        for entry in entries:
-            pattern = patterns[entry.pk]
-            fits = known.until is None and pattern.fits(known.tag)
-            if known.name == entry.name and (fits or known.digest == pattern.text):
-                current[entry.pk][known.image].add(known.digest)
-    images = Image.objects.in_bulk({image for found in current.values() for image in found})
-    kept = {
-        str(digest)
-        for digests, top in KeptCopy.objects.filter(
-            name__in={entry.name for entry in entries}, state=KeptCopy.State.KEPT
-        ).values_list("digests", "digest")
-        for digest in (*digests, top)
-    }
-    run = _running(users)
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The images that an entry's tags name now, or that its digest names: the newest, how many, how many are kept."""
+
+    newest: int | None = None
+    versions: int = 0
+    kept: int = 0
+
+
+def current_of(entry: ApprovedBase, ground: Ground) -> Current:
+    """By what is known of its repository."""
+    pattern = entry.as_approval().pattern
+    held: dict[int, set[str]] = defaultdict(set)
+    ages: dict[int, tuple[float, int]] = {}
+    for known in ground.history:
+        fits = known.until is None and pattern.fits(known.tag)
+        if known.name == entry.name and (fits or known.digest == pattern.text):
+            held[known.image].add(known.digest)
+            ages[known.image] = (known.made.timestamp() if known.made else 0.0, known.image)
+    kept = sum(1 for digests in held.values() if any((entry.name, one) in ground.copies.internal for one in digests))
+    return Current(max(ages, key=ages.__getitem__, default=None), len(held), kept)
+
+
+def columns_of(
+    entries: Sequence[ApprovedBase], users: dict[int, Users], viewer: Viewer, ground: Ground
+) -> dict[int, Column]:
+    """For a page of entries, in two statements beside the ground."""
+    current = {entry.pk: current_of(entry, ground) for entry in entries}
+    images = Image.objects.in_bulk({one.newest for one in current.values() if one.newest is not None})
+    run = _running(users, viewer)
     return {
-        entry.pk: Column(
-            max((images[pk] for pk in current[entry.pk] if pk in images), key=_age, default=None),
-            versions=len(current[entry.pk]),
-            kept=sum(1 for digests in current[entry.pk].values() if digests & kept),
-            running=run.get(entry.pk, 0),
-        )
-        for entry in entries
+        pk: Column(images.get(one.newest or 0), one.versions, one.kept, run.get(pk, 0)) for pk, one in current.items()
     }
 
 
-def _age(image: Image) -> tuple[datetime, int]:
-    return image.built_at or image.first_seen, image.pk
-
-
-def _running(users: dict[int, Users]) -> dict[int, int]:
-    """How many of the images on each entry run."""
+def _running(users: dict[int, Users], viewer: Viewer) -> dict[int, int]:
+    """How many of the images on each entry run, of those that the viewer may see."""
     bases = {base for one in users.values() for base, _ in one.bases}
     if not bases:
         return {}
-    rows = Image.objects.present().filter(built_on_any(bases), running__gt=0)
+    rows = Image.objects.present().visible_to(viewer).filter(built_on_any(bases), running__gt=0)
     counts = rows.values_list("base_id", "base_name").annotate(number=Count("pk")).order_by()
     found: dict[Base, int] = defaultdict(int)
     for image, name, number in counts:

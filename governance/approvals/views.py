@@ -15,8 +15,9 @@ from django.views import View
 
 from governance.accounts.models import User
 from governance.accounts.permissions import viewer_of
-from governance.approvals.describe import described, facts_of, stepper_of
+from governance.approvals.describe import described, facts_of, life_of, stepper_of
 from governance.approvals.enforcers import ENFORCERS
+from governance.approvals.facts import ground_of
 from governance.approvals.filters import ApprovedFilterSet, RequestFilterSet
 from governance.approvals.forms import CommentForm, RequestForm, StepForm, TermsForm
 from governance.approvals.life import (
@@ -53,11 +54,12 @@ class BaseList(ListPage):
     def beside(self, page: Page) -> dict[str, Any]:
         """How each row stands today, and how many images of the viewer's use it."""
         viewer = viewer_of(self.request)
-        users = users_of(page.rows, viewer) if page.rows else {}
+        ground = ground_of(page.rows)
+        users = users_of(page.rows, viewer, ground=ground) if page.rows else {}
         waiting = self.queryset().filter(state__in=ApprovedBase.OPEN)
         return {
             "shown": [described(row, users[row.pk], timezone.now().date()) for row in page.rows],
-            "columns": columns_of(page.rows, users) if page.rows else {},
+            "columns": columns_of(page.rows, users, viewer, ground) if page.rows else {},
             "may_ask": may_ask(viewer),
             "waiting": waiting.count(),
             "alarms": UpstreamAlarm.objects.filter(watch__in=Watch.objects.visible_to(viewer), ended_at=None).count(),
@@ -94,11 +96,12 @@ class BaseDetail(View):
         """The page with its forms, also after one of them was sent."""
         viewer = viewer_of(request)
         decides = may_decide(viewer, entry)
-        today = timezone.now().date()
+        today, life = timezone.now().date(), life_of(entry)
         context = {
             "entry": entry,
             **facts_of(entry, viewer, decides, today),
-            "stepper": stepper_of(entry, today),
+            "life": life,
+            "stepper": stepper_of(entry, life, today),
             "may_decide": decides and bool(STEPS[entry.state]),
             "may_edit": decides and entry.state in ApprovedBase.OPEN,
             "may_comment": may_ask(viewer),
@@ -220,6 +223,7 @@ class RequestEdit(View):
 def found(request: HttpRequest, pk: int) -> ApprovedBase:
     """An entry that the viewer may see, else 404."""
     rows = ApprovedBase.objects.visible_to(viewer_of(request)).select_related("owner", "asked_by", "proposer")
+    rows = rows.with_life()
     return get_object_or_404(rows, pk=pk)
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import date
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import JSONObject, Now
 
 from governance.accounts.models import Team, User
 from governance.accounts.scope import Viewer, teams_of
 from governance.approvals.judgement import Approval, Stage, Terms, Verdict
+from governance.approvals.models.copies import CopyPlace
 from governance.approvals.patterns import Kind, read_pattern
 
 SEVERITIES = ("critical", "high", "medium", "low")
@@ -33,6 +35,13 @@ class ApprovedBaseQuerySet(models.QuerySet["ApprovedBase"]):
     def listed(self) -> ApprovedBaseQuerySet:
         """What counts, in whatever direction."""
         return self.filter(state__in=ApprovedBase.LISTED)
+
+    def with_life(self) -> ApprovedBaseQuerySet:
+        """With the first 500 steps and comments as `told`, and whether a registry for copies is named."""
+        steps = ApprovalStep.objects.filter(entry=models.OuterRef("pk")).order_by("pk")
+        said = JSONObject(**{name: name for name in ("at", "before", "to", "actor", "reason", "comment")})
+        place = CopyPlace.objects.filter(is_current=True)
+        return self.annotate(told=ArraySubquery(steps.values(said=said)[:500]), has_place=models.Exists(place))
 
     def of_teams(self, teams: Collection[int]) -> ApprovedBaseQuerySet:
         """Owned or asked for by the teams; what is nobody's is everybody's."""

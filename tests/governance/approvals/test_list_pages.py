@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from governance.accounts.models import AuditEntry
+from governance.approvals.facts import Base
 from governance.approvals.models import ApprovedBase
 from governance.approvals.users import bases_of, repository_of, users_of
 from governance.images.models import Image
@@ -150,5 +151,8 @@ def test_list_and_queue_take_a_fixed_number_of_statements(admin, client, django_
         ("registry.example:5000/a/b:1@sha256:00", "registry.example:5000/a/b"),
     ],
 )
-def test_the_repository_of_a_name(name: str, repository: str) -> None:
+def test_a_base_told_by_name_alone_counts_in_its_repository(name: str, repository: str) -> None:
     assert repository_of(name) == repository
+    Image.objects.filter(pk=make_image().pk).update(base_name=name)
+    assert bases_of({repository}, None) == {Base(0, name): 1}
+    assert bases_of({f"{repository}/c", repository.rpartition("/")[0]}, None) == {}

@@ -139,7 +139,7 @@ def test_the_state_upstream_is_the_worst_of_its_tags(admin, client) -> None:
     text = page(client, entry)
     assert "the worst of 2 that are watched" in text
     assert "&lt;b&gt;429" in text
-    found = activity_of(entry, list(Watch.objects.filter(tag__startswith="17")))
+    found = activity_of(entry, list(Watch.objects.filter(tag__startswith="17")), [])
     assert (found.state, found.watched, found.looked_at) == (Watch.State.UNKNOWN, 2, at)
 
 

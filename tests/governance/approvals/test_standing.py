@@ -9,6 +9,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from governance.approvals.facts import ground_of
 from governance.approvals.models import ApprovedBase
 from governance.approvals.standing import State, columns_of, standings_of
 from governance.approvals.users import users_of
@@ -77,7 +78,7 @@ def test_the_list_has_columns_and_their_numbers_lead_to_as_many_rows(team, admin
     entry = make_list()["17*"]
     on("api", f"{JAVA}:17", team, running=2)
     on("web", f"{JAVA}:17", team)
-    column = columns_of([entry], users_of([entry], admin))[entry.pk]
+    column = columns_of([entry], users_of([entry], admin), admin, ground_of([entry]))[entry.pk]
     assert (column.newest and column.newest.reference, column.versions, column.running) == (f"{JAVA}:17", 1, 1)
     client.force_login(admin)
     text = client.get(reverse("approved:base_list")).content.decode()
