@@ -274,7 +274,8 @@ def set_up_the_team(world: World) -> datetime:
     page.select_option("#new [name=team]", label="shop")
     page.get_by_role("button", name="Add rule").click()
     expect(page.locator("#rules table")).to_contain_text("shop/*")
-    slot = world.clock.now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=3)
+    # Later than all that is passed over until then, however slow this machine is.
+    slot = world.clock.now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=6)
     page.goto(f"{url}/digests/readers/")
     page.fill("#new [name=address]", MAILBOX)
     page.select_option("#new [name=team]", label="shop")
@@ -322,7 +323,7 @@ def mails(world: World, words: str) -> list[str]:
 def read_the_digests(world: World) -> None:
     """What they say, and that a line leads to what it is about."""
     (first,), (second,) = mails(world, "what there is, "), mails(world, " changes, ")
-    for words in (f"{CRITICAL} (a fix is known) is critical", f"Gates turned away {world.api}", "ends soon"):
+    for words in (CRITICAL, f"Gates turned away {world.api}", "ends soon"):
         assert words in first
     for words in (f"{world.base}:12 vanished upstream", f"Gates turned away {world.api}"):
         assert words in second
