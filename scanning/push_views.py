@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 
 from governance.accounts.views import person
 from governance.approvals.copies import current_place
-from governance.web.forms import HouseForm
+from governance.web.forms import HouseForm, secret_field
 from governance.web.views import done, render_page
 from scanning.connections import only_administrators
 from scanning.models import Connection
@@ -30,13 +30,8 @@ class AccessForm(HouseForm):
     """The account that writes, and what for."""
 
     username = forms.CharField(max_length=200, required=False, label="User that may push")
-    secret = forms.CharField(
-        max_length=20_000,
-        required=False,
-        strip=False,
-        label="Password or token",
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Stored encrypted and never shown again. Empty: as it is; without any, that for reading is used.",
+    secret = secret_field(
+        "Stored encrypted and never shown again. Empty: as it is; without any, that for reading is used."
     )
     keeps = forms.BooleanField(
         required=False, label="Keep copies of approved bases here", widget=forms.CheckboxInput(CHECK)

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from governance.accounts.models import Team
-from governance.web.forms import HouseForm
+from governance.web.forms import HouseForm, secret_field
 from scanning.filters import KINDS
 
 # Needed by few: other hosts, a private authority, no TLS.
@@ -23,14 +23,7 @@ class ConnectionForm(HouseForm):
         max_length=300, required=False, label="Address", help_text="https://registry.example; empty for Docker Hub."
     )
     username = forms.CharField(max_length=200, required=False, label="User")
-    secret = forms.CharField(
-        max_length=20_000,
-        required=False,
-        strip=False,
-        label="Password or token",
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Stored encrypted and never shown again.",
-    )
+    secret = secret_field("Stored encrypted and never shown again.")
     forget = forms.BooleanField(
         required=False, label="Forget the password", widget=forms.CheckboxInput(attrs={"class": "form-check-input"})
     )

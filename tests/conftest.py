@@ -76,6 +76,31 @@ def admin(db: None) -> User:
     return make_user("admin", role=User.Role.ADMIN)
 
 
+def signed_in(user: User) -> Client:
+    """A browser of somebody's own."""
+    found = Client()
+    found.force_login(user)
+    return found
+
+
+@pytest.fixture
+def as_admin(admin: User) -> Client:
+    """The administrator's browser."""
+    return signed_in(admin)
+
+
+@pytest.fixture
+def as_owner(owner: User) -> Client:
+    """The browser of the team's administrator."""
+    return signed_in(owner)
+
+
+@pytest.fixture
+def as_mate(mate: User) -> Client:
+    """The browser of somebody who only views the team's things."""
+    return signed_in(mate)
+
+
 class Machine(Client):
     """Sends a bearer token with every request."""
 

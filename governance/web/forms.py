@@ -31,3 +31,15 @@ class HouseForm(forms.Form):
         for name, problems in error.error_dict.items():
             self.add_error(name if name in self.fields and name != NON_FIELD_ERRORS else None, problems)
         return None
+
+
+def secret_field(help_text: str) -> forms.CharField:
+    """A password or token of somewhere else: taken as it is, never filled in by a browser, never shown."""
+    return forms.CharField(
+        max_length=20_000,
+        required=False,
+        strip=False,
+        label="Password or token",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=help_text,
+    )

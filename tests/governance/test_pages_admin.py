@@ -12,6 +12,7 @@ from governance.accounts.models import AuditEntry, Membership, Team, User
 from governance.accounts.throttle import THROTTLE
 from governance.images.models import Image, Repository
 from tests.make import make_image, make_token, make_user
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -21,27 +22,6 @@ HTMX = {"HX-Request": "true"}
 @pytest.fixture(autouse=True)
 def _forgetful() -> None:
     THROTTLE.failures.clear()
-
-
-@pytest.fixture
-def as_admin(client: Client, admin: User) -> Client:
-    """A browser of the administrator."""
-    client.force_login(admin)
-    return client
-
-
-@pytest.fixture
-def as_owner(client: Client, owner: User) -> Client:
-    """A browser of the team's administrator."""
-    client.force_login(owner)
-    return client
-
-
-def text_of(client: Client, address: str, status: int = 200) -> str:
-    """The page's markup with the white space of its layout folded."""
-    answer = client.get(address)
-    assert answer.status_code == status
-    return re.sub(r"\s+", " ", answer.content.decode())
 
 
 # People

@@ -16,6 +16,7 @@ from governance.findings.state import refresh
 from governance.images.models import Image, Repository
 from scanning.models import Delivery
 from tests.make import deliver, digest_of, make_image, make_report, make_token, make_user, make_vulnerability
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -25,27 +26,6 @@ HTMX = {"HX-Request": "true"}
 @pytest.fixture(autouse=True)
 def _forgetful() -> None:
     THROTTLE.failures.clear()
-
-
-def text_of(client: Client, address: str, status: int = 200, **headers: str) -> str:
-    """The page's markup with the white space of its layout folded."""
-    answer = client.get(address, headers=headers)
-    assert answer.status_code == status
-    return re.sub(r"\s+", " ", answer.content.decode())
-
-
-@pytest.fixture
-def as_admin(client: Client, admin: User) -> Client:
-    """A browser of the administrator."""
-    client.force_login(admin)
-    return client
-
-
-@pytest.fixture
-def as_mate(client: Client, mate: User) -> Client:
-    """A browser of somebody who only views the team's things."""
-    client.force_login(mate)
-    return client
 
 
 # An empty installation

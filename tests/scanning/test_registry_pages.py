@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from governance.accounts.models import AuditEntry, Token, User
+from governance.accounts.models import AuditEntry, Token
 from governance.web.addresses import Allowed
 from scanning import crawl
 from scanning.connections import crawl_now, save_connection, target_of
@@ -24,12 +24,6 @@ from tests.registry import Shelf, make_built, make_layer, reply, shelved
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def as_admin(client: Client, admin: User) -> Client:
-    client.force_login(admin)
-    return client
 
 
 @pytest.fixture

@@ -34,19 +34,6 @@ def never_stale(settings) -> None:
 
 
 @pytest.fixture
-def as_mate(client: Client, mate: User) -> Client:
-    client.force_login(mate)
-    return client
-
-
-@pytest.fixture
-def as_admin(admin: User) -> Client:
-    client = Client()
-    client.force_login(admin)
-    return client
-
-
-@pytest.fixture
 def image(team: Team) -> Image:
     """An image with two findings, of which one is set aside, and one that its scanner set aside."""
     ignored = make_vulnerability("CVE-2099-0003", Status="not_affected")

@@ -8,24 +8,13 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from governance.accounts.models import Team, User
+from governance.accounts.models import Team
 from governance.findings.models import CheckResult
 from governance.images.models import Image
 from tests.make import deliver, digest_of, make_image, make_report, make_token
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
-
-
-def text_of(client: Client, address: str, **headers: str) -> str:
-    answer = client.get(address, headers=headers)
-    assert answer.status_code == 200
-    return re.sub(r"\s+", " ", answer.content.decode())
-
-
-@pytest.fixture
-def as_mate(client: Client, mate: User) -> Client:
-    client.force_login(mate)
-    return client
 
 
 def make_checked(team: Team, secrets: int = 2) -> Image:

@@ -16,15 +16,10 @@ from governance.images.models import BaseEdge, Image
 from tests.conftest import Machine
 from tests.governance.images.trees import layers_of, make_tree_image, settled
 from tests.make import make_token, make_user
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 NAMES = tuple(f"CVE-2099-{number:04}" for number in range(1, 41))
-
-
-def text_of(client: Client, address: str, status: int = 200, **headers: str) -> str:
-    answer = client.get(address, headers=headers)
-    assert answer.status_code == status, address
-    return re.sub(r"\s+", " ", answer.content.decode())
 
 
 def words_of(page: str) -> str:
@@ -48,12 +43,6 @@ def keeper(platform: Team) -> User:
 def as_keeper(keeper: User) -> Client:
     client = Client()
     client.force_login(keeper)
-    return client
-
-
-@pytest.fixture
-def as_mate(client: Client, mate: User) -> Client:
-    client.force_login(mate)
     return client
 
 

@@ -17,20 +17,9 @@ from scanning import ingest
 from scanning.models import Delivery
 from tests.conftest import Machine
 from tests.make import deliver, make_bench_report, make_checks, make_run, make_token
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
-
-
-def text_of(client: Client, address: str, status: int = 200, **headers: str) -> str:
-    answer = client.get(address, headers=headers)
-    assert answer.status_code == status
-    return re.sub(r"\s+", " ", answer.content.decode())
-
-
-@pytest.fixture
-def as_admin(client: Client, admin: User) -> Client:
-    client.force_login(admin)
-    return client
 
 
 @pytest.fixture

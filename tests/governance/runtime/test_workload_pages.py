@@ -23,13 +23,6 @@ pytestmark = pytest.mark.django_db
 NASTY = "=cmd|' /C calc'!A0"
 
 
-@pytest.fixture
-def as_admin(admin: User) -> Client:
-    client = Client()
-    client.force_login(admin)
-    return client
-
-
 def text_of(client: Client, name: str, *args: Any, **query: Any) -> str:
     answer = client.get(reverse(name, args=args), query)
     assert answer.status_code == 200, answer.content[:300]

@@ -19,21 +19,10 @@ from scanning.feeds import epss, kev
 from scanning.models import FeedState
 from scanning.refresh import Copy, state_of, take
 from tests.make import make_image, make_vulnerability
+from tests.pages import text_of
 from tests.scanning.feeds.test_feeds import EPSS, KEV
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def as_admin(client: Client, admin: User) -> Client:
-    client.force_login(admin)
-    return client
-
-
-def text_of(client: Client, address: str) -> str:
-    answer = client.get(address)
-    assert answer.status_code == 200
-    return re.sub(r"\s+", " ", answer.content.decode())
 
 
 def words_of(client: Client, address: str) -> str:
