@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -57,14 +57,23 @@ class BaseList(ListPage):
         ground = ground_of(page.rows)
         users = users_of(page.rows, viewer, ground=ground) if page.rows else {}
         waiting = self.queryset().filter(state__in=ApprovedBase.OPEN)
+        alarms = UpstreamAlarm.objects.filter(watch__in=Watch.objects.visible_to(viewer), ended_at=None)
         return {
             "shown": [described(row, users[row.pk], timezone.now().date()) for row in page.rows],
             "columns": columns_of(page.rows, users, viewer, ground) if page.rows else {},
             "may_ask": may_ask(viewer),
-            "waiting": waiting.count(),
-            "alarms": UpstreamAlarm.objects.filter(watch__in=Watch.objects.visible_to(viewer), ended_at=None).count(),
+            **_counts(waiting=waiting, alarms=alarms),
             "documents": [(one.TITLE, one.NAME) for one in ENFORCERS],
         }
+
+
+def _counts(**lists: QuerySet[Any]) -> dict[str, int]:
+    """How many rows each has, in one statement."""
+    first, *others = [
+        rows.order_by().annotate(list=Value(name)).values_list("list").annotate(Count("pk"))
+        for name, rows in lists.items()
+    ]
+    return dict.fromkeys(lists, 0) | dict(first.union(*others, all=True))
 
 
 class RequestList(BaseList):

@@ -58,6 +58,7 @@ class VulnerabilityDetail(VulnerabilitySerializer):
     images_total = serializers.IntegerField(help_text="how many there are, counted up to 10,000; `images` holds 1,000")
     images_total_exact = serializers.BooleanField(help_text="false where there are more than were counted")
     workloads = serializers.ListField(child=serializers.DictField())
+    workloads_more = serializers.BooleanField(help_text="there are others: `/api/v1/workloads/?vulnerability=` has all")
     teams = serializers.ListField(child=serializers.CharField())
     fixed_by = serializers.ListField(child=serializers.DictField())
 
@@ -65,7 +66,7 @@ class VulnerabilityDetail(VulnerabilitySerializer):
         fields = [
             *VulnerabilitySerializer.Meta.fields,
             *("description", "aliases", "images", "images_total", "images_total_exact"),
-            *("workloads", "teams", "fixed_by"),
+            *("workloads", "workloads_more", "teams", "fixed_by"),
         ]
 
 
@@ -132,6 +133,7 @@ class VulnerabilityViewSet(mixins.ListModelMixin, GenericViewSet[Vulnerability])
             "images_total": min(total, GROUPED),
             "images_total_exact": total <= GROUPED,
             "workloads": [],
+            "workloads_more": False,
             "teams": list(Team.objects.filter(pk__in=owners).values_list("name", flat=True)),
             "fixed_by": [
                 {"package": fix["package__name"], "type": fix["package__type"], "version": fix["fixed_version"]}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core.cache import cache
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet
 from django.db.models.expressions import RawSQL
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.functional import cached_property
@@ -93,7 +94,7 @@ class VulnerabilityPage(View):
 
     def get(self, request: HttpRequest, name: str) -> HttpResponse:
         """Only what the viewer may see is listed and counted; what none of their images has is not theirs to see."""
-        advisory = Advisory.objects.select_related("vulnerability").filter(name=name[:100]).first()
+        advisory = with_others().filter(name=name[:100]).first()
         if advisory is None:
             raise Http404
         row = advisory.vulnerability
@@ -107,7 +108,12 @@ class VulnerabilityPage(View):
         held, said = held_by(page.rows, findings)
         shown = [findings[pk] for pk in sorted(seen)]
         everywhere = all_with(images_in_scope(request), list(findings))
-        context = {"row": row, **answer(page, everywhere, held), **facts(row, shown), "said": witnesses(shown, said)}
+        context = {
+            "row": row,
+            **answer(page, everywhere, held),
+            **facts(vars(advisory)["others"], shown),
+            "said": witnesses(shown, said),
+        }
         stored = {known.name: known for known in Enrichment.objects.all()}
         context |= {"scored": stored.get("epss"), "catalogued": "kev" in stored}
         if not wants_part(request):
@@ -142,13 +148,20 @@ def answer(page: Page, images: QuerySet[Image], held: dict[int, Held]) -> dict[s
     }
 
 
-def facts(row: Vulnerability, findings: list[Finding]) -> dict[str, Any]:
+def with_others() -> QuerySet[Advisory]:
+    """Advisories with their group, and in `others` the names that it is also known by, at most a hundred."""
+    same = Advisory.objects.filter(vulnerability=OuterRef("vulnerability"))
+    names = same.exclude(name=OuterRef("vulnerability__name")).order_by("name").values("name")[:100]
+    return Advisory.objects.select_related("vulnerability").annotate(others=ArraySubquery(names))
+
+
+def facts(aliases: list[str], findings: list[Finding]) -> dict[str, Any]:
     """Its other names, and what fixes it."""
     fixes: dict[tuple[str, str], set[str]] = {}
     for finding in findings:
         fixes.setdefault((finding.package.name, finding.package.type), set()).update({finding.fixed_version} - {""})
     return {
-        "aliases": list(row.advisories.exclude(name=row.name).order_by("name").values_list("name", flat=True)[:100]),
+        "aliases": aliases,
         "fixes": [(name, kind, sorted(versions)[:20]) for (name, kind), versions in sorted(fixes.items())[:50]],
     }
 

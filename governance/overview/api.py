@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import mixins, serializers
@@ -292,7 +292,9 @@ class ImageViewSet(PackageActions, LineageActions, TimelineActions, mixins.ListM
     @extend_schema(responses=ImageDetail)
     def retrieve(self, request: Request, pk: str) -> Response:
         """One image."""
-        return Response(ImageDetail(self.find(pk), context=self.get_serializer_context()).data)
+        image = self.find(pk)
+        prefetch_related_objects([image], "manifests", "tags__repository__registry")
+        return Response(ImageDetail(image, context=self.get_serializer_context()).data)
 
     def paged(self, rows: QuerySet[Any], serializer: type[serializers.BaseSerializer[Any]]) -> Response:
         """A page of something that hangs on an image."""

@@ -199,13 +199,15 @@ TABS = ("verdict", "packages", "layers", "lineage", "work", "rebuild", "workload
 QUERIES = ("", "?origin=all", "?scanner=trivy", "?suppressed=exempted&origin=all", "timeline/?place=decisions")
 
 
-def test_no_tab_asks_more_than_fifteen_questions(
+def test_no_page_of_this_life_asks_more_than_fifteen_questions(
     life: Life, admin: User, mate: User, client: Client, django_assert_max_num_queries: Any
 ) -> None:
     ApprovedBase.objects.update(grace=30)
     deliver(make_vex(make_statement(name=LATER, product="registry.example/shop/api")))
     pages = [f"/images/{one.pk}/{tab}/" for one in (life.image, life.base) for tab in TABS]
     pages += [f"/images/{one.pk}/{query}" for one in (life.image, life.base) for query in QUERIES]
+    pages += ["/", "/approved/", f"/vulnerabilities/{KNOWN}/", f"/api/v1/vulnerabilities/{KNOWN}/"]
+    pages += [f"/api/v1/images/{life.image.pk}/{part}" for part in ("", "timeline/", "findings/", "workloads/")]
     for viewer in (admin, mate):
         client.force_login(viewer)
         for page in pages:
