@@ -40,6 +40,7 @@ from governance.web.views import render_page, wants_part
 TABS = (
     *(
         "findings",
+        "timeline",
         "verdict",
         "packages",
         "layers",
@@ -48,7 +49,6 @@ TABS = (
         "rebuild",
         "workloads",
         "scans",
-        "timeline",
         "checks",
     ),
 )
