@@ -58,6 +58,12 @@ class Standing:
             return "failed" if self.said.verdict == Verdict.DENY else "warn"
         return LOOKS.get(self.state, "unknown")
 
+    @property
+    def why(self) -> str:
+        """What to say of it first: of what is approved and does not look so, not that it is approved."""
+        reasons = self.said.reasons
+        return reasons[self.state in (State.APPROVED, State.OUTDATED) and len(reasons) > 1]
+
 
 def base_of(image: Image) -> Base | None:
     """What an image was built on, as the list is asked about it; None where that is nothing, or not known."""

@@ -72,6 +72,19 @@ def test_a_base_known_by_name_alone_and_an_outdated_one(team) -> None:
     image.base.tags.update(until=timezone.now() - timedelta(days=3))
     found = standings_of([image])[image.pk]
     assert (found.state, found.look, found.said.verdict) == (State.OUTDATED, "warn", "allow")
+    assert "points to another image" in found.why or "rebuild" in found.why
+
+
+def test_what_breaks_its_terms_says_so_first(team, admin, client) -> None:
+    ApprovedBase.objects.create(name=JAVA, pattern="17*", state="approved", max_age=1)
+    image = on("old", f"{JAVA}:17", team)
+    Image.objects.filter(pk=image.base_id).update(built_at=timezone.now() - timedelta(days=9))
+    found = standings_of([image])[image.pk]
+    assert (found.state, found.look) == (State.APPROVED, "warn")
+    assert found.why.startswith("Against the terms")
+    client.force_login(admin)
+    text = client.get(reverse("images:image_detail", args=[image.pk])).content.decode()
+    assert "Against the terms" in text.split("Built on</dt>")[1].split("</dd>")[0].split('is-warn">')[1]
 
 
 def test_the_list_has_columns_and_their_numbers_lead_to_as_many_rows(team, admin, client) -> None:
