@@ -61,6 +61,22 @@ HOSTILE = (
 )
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who looks at the standing fleet comes first of those that leave an empty database, after all others."""
+    looks = [item for item in items if "standing" in getattr(item, "fixturenames", ())]
+    rest = [item for item in items if "standing" not in getattr(item, "fixturenames", ())]
+    place = next((number for number, item in enumerate(rest) if commits(item)), len(rest))
+    items[:] = [*rest[:place], *looks, *rest[place:]]
+
+
+def commits(item: pytest.Item) -> bool:
+    """Whether the tables are emptied after it, with what migrations put into them."""
+    mark = item.get_closest_marker("django_db")
+    asked = {"transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
+    return bool(asked or (mark and mark.kwargs.get("transaction")))
+
+
 @dataclass
 class Visitor:
     """Somebody at a page, and everything the browser complained about."""
