@@ -11,13 +11,14 @@ import sys
 
 from celery import Celery
 
-from governance.framework import CELERY
+from governance.framework import CELERY, CLOCK
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
 
 app = Celery("portwarden", fixups=[])
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(CELERY)
+app.conf.task_default_queue = CLOCK
 app.conf.beat_schedule = {
     "work off what nobody was told of": {
         "task": "scanning.tasks.work_off",
@@ -35,9 +36,10 @@ app.conf.beat_schedule = {
         "options": {"expires": 30},
     },
     "judge images of which something changed": {
+        # Until it is judged again, each gate judges it on the spot, which costs several times as much.
         "task": "scanning.tasks.judge",
-        "schedule": 5.0,
-        "options": {"expires": 5},
+        "schedule": 2.0,
+        "options": {"expires": 10},
     },
     "crawl registries": {"task": "scanning.tasks.crawl", "schedule": 15.0, "options": {"expires": 15}},
     "look where events hinted to": {"task": "scanning.tasks.look", "schedule": 15.0, "options": {"expires": 15}},

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 
 from celery import Celery
+from kombu import Exchange, Queue
 
-from governance.framework import CELERY
+from governance.framework import CELERY, CLOCK
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
 # Django's checks load every page. The start has migrated, which makes them; a worker shows no pages and saves 7 MB.
@@ -19,4 +20,7 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 app = Celery("portwarden")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(CELERY)
+# In turn from hints, of which a burst of reports leaves hundreds, and from what the clock sends: periodic work behind
+# such a burst expired before its turn came, again and again.
+app.conf.task_queues = [Queue(name, Exchange(name), routing_key=name) for name in ("celery", CLOCK)]
 app.autodiscover_tasks(["scanning"])

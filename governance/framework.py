@@ -104,6 +104,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
 }
 
+# The queue of periodic work; hints have Celery's own.
+CLOCK = "clock"
 # Beside the broker's address, which is a setting.
 CELERY = {
     "broker_connection_retry_on_startup": True,

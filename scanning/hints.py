@@ -65,10 +65,11 @@ class Bell:
 
 
 def trim(connection: Connection) -> None:
-    """Drop all but the newest hints from the queue."""
+    """Drop all but the newest from the queues."""
     channel: Any = connection.default_channel  # of the Redis transport; its client is not in the published types
     with channel.conn_or_acquire() as client:
-        client.ltrim(app.conf.task_default_queue, 0, KEEP - 1)
+        for queue in app.conf.task_queues:
+            client.ltrim(queue.name, 0, KEEP - 1)
 
 
 BELL = Bell()

@@ -17,3 +17,13 @@ def test_the_clock_loads_neither_django_s_apps_nor_the_tasks() -> None:
     looks += "sys.exit(bool({'scanning.tasks', 'governance.images.models', 'univers'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", looks], check=False, env=None)
     assert done.returncode == 0
+
+
+def test_periodic_work_does_not_wait_behind_hints() -> None:
+    """A burst of reports leaves hundreds of hints; what the clock sends would expire behind them."""
+    assert clock.conf.task_default_queue in {queue.name for queue in pool.conf.task_queues}
+    with clock.connection_for_write() as connection, connection.default_channel.conn_or_acquire() as client:
+        before = client.llen("celery"), client.llen("clock")
+        clock.send_task("scanning.tasks.judge", connection=connection)
+        assert (client.llen("celery"), client.llen("clock")) == (before[0], before[1] + 1)
+        client.delete("clock")
