@@ -214,23 +214,27 @@ class CheckedSerializer(serializers.Serializer[Any]):
     lines = LineSerializer(many=True)
 
 
+ON = OpenApiParameter("on", OpenApiTypes.DATE, description="as the list will stand on this day")
+
+
 class Check(APIView):
     """May these be built on?"""
 
     scopes = ()
     write_scopes = (Token.Scope.READ, Token.Scope.INGEST)
 
-    @extend_schema(request=CheckSerializer, responses=CheckedSerializer)
+    @extend_schema(parameters=[ON], request=CheckSerializer, responses=CheckedSerializer)
     def post(self, request: Request) -> Response:
         """Judge a Dockerfile line by line, or references."""
+        on = day(request.query_params.get("on", ""))
         wanted = CheckSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         said = wanted.validated_data
         try:
             if "dockerfile" in said:
-                answers = check_dockerfile(said["dockerfile"], said.get("args"))
+                answers = check_dockerfile(said["dockerfile"], said.get("args"), on)
             else:
-                answers = check_references(said["references"])
+                answers = check_references(said["references"], on)
         except Unreadable as error:
             raise Problem(400, str(error)) from error
         lines = [one.as_dict() for one in answers]
@@ -238,7 +242,6 @@ class Check(APIView):
 
 
 DOCUMENT = OpenApiResponse(OpenApiTypes.STR, description="the document, with `ETag` and `X-List-Version`")
-ON = OpenApiParameter("on", OpenApiTypes.DATE, description="as the list will stand on this day")
 NAMES = OpenApiParameter("name", OpenApiTypes.STR, "path", enum=[one.NAME for one in ENFORCERS])
 
 

@@ -123,6 +123,7 @@ def facts_of(entry: ApprovedBase, viewer: Viewer, decides: bool, on: date) -> di
         "one": described(entry, users, on),
         "everybody": everybody,
         "images": images,
+        "tags": {one.image: one.tag for one in reversed(ground.history) if one.name == entry.name},
         "teams": teams,
         "running": running,
         "review": review_with(newest, current, activity, viewer),

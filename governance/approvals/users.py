@@ -24,10 +24,14 @@ MOST_BASES = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Users:
-    """Images built on what an entry means, by base; `broken` of them are refused if it is banned and are not now."""
+    """Images built on what an entry means, by base; `broken` of them are refused if it is banned and are not now.
+
+    `below` are all that stand on it at any depth, whosesoever they are.
+    """
 
     bases: tuple[tuple[Base, int], ...] = ()
     broken: int = 0
+    below: int = 0
 
     @property
     def images(self) -> int:
@@ -44,7 +48,8 @@ WITH names AS MATERIALIZED (
     SELECT base_name FROM names
     WHERE regexp_replace(split_part(base_name, '@', 1), ':[^/]*$', '') = ANY(%(names)s::text[])
 )
-(SELECT image.base_id, '', count(*), count(*) FILTER (WHERE %(all)s OR image.owners && %(teams)s::bigint[])
+(SELECT image.base_id, '', count(*), count(*) FILTER (WHERE %(all)s OR image.owners && %(teams)s::bigint[]),
+        (SELECT base.descendants FROM images_image base WHERE base.id = image.base_id)
  FROM images_image image
  WHERE image.base_id IN (
     SELECT placement.image_id FROM images_placement placement
@@ -54,7 +59,8 @@ WITH names AS MATERIALIZED (
    AND image.base_name = '' AND (%(whole)s OR image.owners && %(teams)s::bigint[])
  GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT %(most)s)
 UNION ALL
-(SELECT 0, image.base_name, count(*), count(*) FILTER (WHERE %(all)s OR image.owners && %(teams)s::bigint[])
+(SELECT 0, image.base_name, count(*), count(*) FILTER (WHERE %(all)s OR image.owners && %(teams)s::bigint[]),
+        sum(1 + image.descendants)
  FROM images_image image
  WHERE image.base_name <> '' AND image.base_name IN (SELECT base_name FROM named)
    AND (%(whole)s OR image.owners && %(teams)s::bigint[])
@@ -64,11 +70,14 @@ UNION ALL
 
 def bases_of(repositories: Collection[str], viewer: Viewer | None) -> dict[Base, int]:
     """How many images are built on each base of these repositories; None counts all, a viewer what they may see."""
-    return {base: seen for base, (_, seen) in counted(repositories, viewer, whole=False).items()}
+    return {base: seen for base, (_, seen, _) in counted(repositories, viewer, whole=False).items()}
 
 
-def counted(repositories: Collection[str], viewer: Viewer | None, *, whole: bool) -> dict[Base, tuple[int, int]]:
-    """{base: (all images on it, those that the viewer may see)}, in one statement; unless `whole`, both are those."""
+def counted(repositories: Collection[str], viewer: Viewer | None, *, whole: bool) -> dict[Base, tuple[int, int, int]]:
+    """{base: (all images on it, those that the viewer may see, all at any depth)}, in one statement.
+
+    Unless `whole`, the first are those that the viewer may see, too.
+    """
     teams = teams_of(viewer) if viewer is not None else None
     parts = [name.partition("/") for name in repositories]
     given: dict[str, Any] = {
@@ -82,7 +91,7 @@ def counted(repositories: Collection[str], viewer: Viewer | None, *, whole: bool
     }
     with connection.cursor() as cursor:
         cursor.execute(COUNTS, given)
-        return {Base(image, name): (number, seen) for image, name, number, seen in cursor.fetchall()}
+        return {Base(image, name): (number, seen, int(below or 0)) for image, name, number, seen, below in cursor}
 
 
 def repository_of(name: str) -> str:
@@ -127,9 +136,12 @@ def users_and_all(
     return found
 
 
-def _users(own: Iterable[Base], broken: Iterable[Base], counts: Mapping[Base, tuple[int, int]], place: int) -> Users:
+def _users(
+    own: Iterable[Base], broken: Iterable[Base], counts: Mapping[Base, tuple[int, int, int]], place: int
+) -> Users:
     bases = sorted(((base, counts[base][place]) for base in own if counts[base][place]), key=lambda pair: -pair[1])
-    return Users(tuple(bases), sum(counts[base][place] for base in broken))
+    below = sum(max(counts[base][2], counts[base][place]) for base in own)
+    return Users(tuple(bases), sum(counts[base][place] for base in broken), below)
 
 
 def _ban(one: Approval) -> Approval:

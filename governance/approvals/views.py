@@ -15,6 +15,7 @@ from django.views import View
 
 from governance.accounts.models import User
 from governance.accounts.permissions import viewer_of
+from governance.accounts.scope import teams_of
 from governance.approvals.describe import described, facts_of, life_of, stepper_of
 from governance.approvals.enforcers import ENFORCERS
 from governance.approvals.facts import ground_of
@@ -62,6 +63,7 @@ class BaseList(ListPage):
             "shown": [described(row, users[row.pk], timezone.now().date()) for row in page.rows],
             "columns": columns_of(page.rows, users, viewer, ground) if page.rows else {},
             "may_ask": may_ask(viewer),
+            "sees_all": teams_of(viewer) is None,
             **_counts(waiting=waiting, alarms=alarms),
             "documents": [(one.TITLE, one.NAME) for one in ENFORCERS],
         }

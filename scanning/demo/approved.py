@@ -114,6 +114,7 @@ def load_list(today: datetime, entries: Sequence[Entry] = ENTRIES) -> None:
             why=list(entry.life.values())[-1][1],
             asked_by=teams.get(entry.team),
             replacement=entry.replacement,
+            created_at=today + timedelta(days=min(entry.life), hours=9),
             is_demo=True,
             **entry.terms,
             **{name: (today + timedelta(days=day)).date() for name, day in entry.days.items()},

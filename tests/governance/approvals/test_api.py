@@ -37,6 +37,15 @@ def test_references_are_checked(reader) -> None:
     assert [line["verdict"] for line in answer["lines"]] == ["deny", "unknown", "unknown"]
 
 
+def test_a_check_asks_how_it_will_stand_on_a_day(reader) -> None:
+    make_entry("3.22", "deprecated", deprecated_on="2027-01-10", sunset_on="2027-02-10")
+    days = {"2027-01-09": "allow", "2027-01-10": "warn", "2027-02-09": "warn", "2027-02-10": "deny"}
+    for on, verdict in days.items():
+        assert post(reader, f"{CHECK}?on={on}", {"dockerfile": "FROM alpine:3.22"}).json()["verdict"] == verdict
+        assert post(reader, f"{CHECK}?on={on}", {"references": ["alpine:3.22"]}).json()["verdict"] == verdict
+    assert post(reader, f"{CHECK}?on=soon", {"references": ["alpine:3.22"]}).status_code == 400
+
+
 @pytest.mark.parametrize(
     "body",
     [

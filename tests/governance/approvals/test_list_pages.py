@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -60,7 +61,7 @@ def test_the_queue_counts_all_images_and_shows_foreign_requests_to_nobody(team, 
     make_entry("17", "requested", asked_by=team)
     on_java(team, "api", "web")
     client.force_login(admin)
-    assert '<td data-label="Images" class="num">2</td>' in page(client, "approved:request_list")
+    assert '#users" title="2">2</a></td>' in page(client, "approved:request_list")
     client.force_login(stranger)
     assert JAVA not in page(client, "approved:request_list")
 
@@ -88,6 +89,10 @@ def test_an_entry_shows_life_versions_users_and_what_breaks(team, mate, admin, s
     client.force_login(admin)
     text = page(client, "approved:base_detail", entry.pk)
     assert "1 image is refused that is not today" in text
+    Image.objects.filter(descendants=0, base=None).update(descendants=7)
+    assert "7 images stand on it at any depth" in page(client, "approved:base_detail", entry.pk)
+    assert "7 at any depth" in page(client, "approved:base_list")
+    assert re.search(r'data-label="Base"><a class="ref" href="/images/\d+/">17</a>', text)
     assert "Teams: shop 1" in text
     assert "shop/api:1" in text
     assert 'aria-current="step"' in text

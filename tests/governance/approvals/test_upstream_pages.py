@@ -56,6 +56,8 @@ def test_an_alarm_says_who_is_affected_and_what_to_write_instead(team, mate, str
     client.force_login(mate)
     assert "your images" in page(client, "approved:alarm_list")
     client.force_login(stranger)
+    assert "Nothing was looked at yet" in page(client, "approved:alarm_list")
+    Watch.objects.create(name=JAVA, tag="21", state="fine", is_approved=True)
     assert "No alarm is open" in page(client, "approved:alarm_list")
 
 
