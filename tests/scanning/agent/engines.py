@@ -155,7 +155,8 @@ class Podman(Engine):
 
     def remove(self, *names: str) -> None:
         """It would wait for ten seconds first."""
-        super().remove("--time", "0", *names)
+        if names:
+            super().remove("--time", "0", *names)
 
 
 class Docker(Engine):
