@@ -8,21 +8,19 @@ something held is held with it: a digest that names several platforms goes only 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Q
 from django.utils import timezone
 
 from governance.approvals.facts import Base, judge_bases
 from governance.approvals.judgement import Verdict
 from governance.approvals.models import KeptCopy
-from governance.images.models import Image, Manifest
-from governance.runtime.models import Running
+from governance.web.fields import unpack_digest
 
 # Each kind in words, the gravest first.
 KINDS = {
@@ -63,11 +61,35 @@ def siblings_of(images: Collection[int]) -> dict[int, set[int]]:
     return found
 
 
+FAMILY = """
+SELECT mine.image_id, mine.digest, other.image_id,
+       ARRAY(SELECT digest FROM images_manifest WHERE image_id = other.image_id)
+FROM images_manifest mine
+LEFT JOIN images_manifest other ON other.digest = mine.digest AND other.image_id <> mine.image_id
+WHERE mine.image_id = ANY(%s)
+"""
+
+
+def family_of(images: Collection[int]) -> tuple[dict[int, set[int]], dict[str, set[int]]]:
+    """(siblings of each image, {digest: these images and siblings that have it}), in one statement."""
+    siblings: dict[int, set[int]] = defaultdict(set)
+    named: dict[str, set[int]] = defaultdict(set)
+    with connection.cursor() as cursor:
+        cursor.execute(FAMILY, [sorted(images)])
+        for image, digest, other, theirs in cursor.fetchall():
+            named[unpack_digest(digest)].add(image)
+            if other is not None:
+                siblings[image].add(other)
+                for one in theirs:
+                    named[unpack_digest(one)].add(other)
+    return siblings, named
+
+
 def holds_of(images: Iterable[int], on: date | None = None) -> dict[int, list[Hold]]:
     """What holds each of these images, the gravest first; an image that nothing holds is not named."""
     asked = set(images)
-    siblings = siblings_of(asked)
-    own = own_holds(asked.union(*siblings.values()), on or timezone.now().date())
+    siblings, named = family_of(asked)
+    own = own_holds(asked.union(*siblings.values()), named, on or timezone.now().date())
     found = {image: holds for image, holds in own.items() if image in asked}
     for image in asked - found.keys():
         if held := sorted(other for other in siblings[image] if other in own):
@@ -76,17 +98,17 @@ def holds_of(images: Iterable[int], on: date | None = None) -> dict[int, list[Ho
     return found
 
 
-def own_holds(images: Collection[int], on: date) -> dict[int, list[Hold]]:
-    """Of each image by itself."""
+def own_holds(images: Collection[int], named: Mapping[str, set[int]], on: date) -> dict[int, list[Hold]]:
+    """Of each image by itself; `named` are the manifests of all of them."""
     found: dict[int, list[Hold]] = defaultdict(list)
     given: dict[str, Any] = {"images": sorted(images), "on": on, "lately": LATELY}
     given["scanned"] = timedelta(days=settings.STALE_DAYS_AT["runtime"])
     with connection.cursor() as cursor:
-        for kind, (statement, text) in STATEMENTS.items():
-            cursor.execute(statement, given)
-            for image, *words in cursor.fetchall():
-                found[image].append(Hold(kind, text.format(*words)[:500]))
-    for image, hold in [*_running(images), *_copies(images)]:
+        cursor.execute(OWN, given)
+        for name, image, *words in cursor.fetchall():
+            kind, text = SENTENCES[name]
+            found[image].append(Hold(kind, text.format(*words)[:500]))
+    for image, hold in _copies(named):
         found[image].append(hold)
     for base, said in judge_bases([Base(image) for image in images], on).items():
         if said.entry is not None and said.verdict in (Verdict.ALLOW, Verdict.WARN):
@@ -95,25 +117,7 @@ def own_holds(images: Collection[int], on: date) -> dict[int, list[Hold]]:
     return {image: sorted(holds, key=lambda one: order.index(one.kind)) for image, holds in found.items()}
 
 
-def _running(images: Collection[int]) -> Iterator[tuple[int, Hold]]:
-    """What runs, what silent agents told last, what stopped a few days ago, and what was scanned where it runs."""
-    lately = Q(stopped_at=None) | Q(stopped_at__gt=timezone.now() - LATELY)
-    rows = Running.objects.filter(lately, image__in=images).values("image").order_by()
-    counted = rows.annotate(now=Count("pk", filter=Q(stopped_at=None)))
-    for image, now in counted.values_list("image", "now"):
-        places = f"It runs in {now} place{'s' if now > 1 else ''}." if now else ""
-        yield image, Hold("running", places or f"It ran less than {LATELY.days} days ago: a job may run again.")
-    since = timezone.now() - timedelta(days=settings.STALE_DAYS_AT["runtime"])
-    scanned = Image.objects.filter(pk__in=images, runtime_at__gt=since).values_list("pk", "runtime_at")
-    for image, at in scanned:
-        yield image, Hold("running", f"It was scanned where it runs on {at:%Y-%m-%d}.")
-
-
-def _copies(images: Collection[int]) -> Iterator[tuple[int, Hold]]:
-    rows = Manifest.objects.filter(image__in=images).values_list("digest", "image")
-    named: dict[str, set[int]] = defaultdict(set)
-    for digest, image in rows:
-        named[str(digest)].add(image)
+def _copies(named: Mapping[str, set[int]]) -> Iterator[tuple[int, Hold]]:
     for copy in KeptCopy.objects.holding(named) if named else ():
         for image in {image for digest in {*copy.digests, copy.digest} for image in named.get(digest, ())}:
             yield image, Hold("copy", f"It is the kept copy of {copy.name}:{copy.tag or copy.digest}."[:500])
@@ -158,8 +162,32 @@ WHERE pin.until IS NULL OR pin.until >= %(on)s
 UNKNOWN = """
 SELECT id FROM images_image WHERE id = ANY(%(images)s) AND (placeholder IS NOT NULL OR merged_into_id IS NOT NULL)
 """
-STATEMENTS = {
-    "base": (BASED, "{} is built on it, and is still there."),
-    "pinned": (PINNED, "{} pinned it: {}"),
-    "unknown": (UNKNOWN, "No digest names it: nobody knows which content that is."),
+# What runs and what silent agents told last; what stopped a few days ago; what was scanned where it runs.
+RUNS = """
+SELECT image_id, count(*) FILTER (WHERE stopped_at IS NULL) FROM runtime_running
+WHERE image_id = ANY(%(images)s) AND (stopped_at IS NULL OR stopped_at > statement_timestamp() - %(lately)s)
+GROUP BY 1
+"""
+SCANNED = """
+SELECT id, to_char(runtime_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') FROM images_image
+WHERE id = ANY(%(images)s) AND runtime_at > statement_timestamp() - %(scanned)s
+"""
+# (name, image, two words of the sentence), in one statement.
+OWN = f"""
+WITH runs AS ({RUNS})
+SELECT 'runs' AS name, image_id, count::text AS first, CASE WHEN count > 1 THEN 's' ELSE '' END AS second
+FROM runs WHERE count > 0
+UNION ALL SELECT 'ran', image_id, '', '' FROM runs WHERE count = 0
+UNION ALL SELECT 'scanned', image, day, '' FROM ({SCANNED}) AS held(image, day)
+UNION ALL SELECT 'base', image, child, '' FROM ({BASED}) AS held(image, child)
+UNION ALL SELECT 'pinned', image, actor, reason FROM ({PINNED}) AS held(image, actor, reason)
+UNION ALL SELECT 'unknown', image, '', '' FROM ({UNKNOWN}) AS held(image)
+"""  # noqa: S608 (made of our own words)
+SENTENCES = {
+    "runs": ("running", "It runs in {} place{}."),
+    "ran": ("running", f"It ran less than {LATELY.days} days ago: a job may run again."),
+    "scanned": ("running", "It was scanned where it runs on {}."),
+    "base": ("base", "{} is built on it, and is still there."),
+    "pinned": ("pinned", "{} pinned it: {}"),
+    "unknown": ("unknown", "No digest names it: nobody knows which content that is."),
 }

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from django.db.models import F, Q
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import F, OuterRef, Q
+from django.db.models.functions import JSONObject
 
 from governance.accounts.scope import Viewer
 from governance.approvals.guard import Hold, holds_of
 from governance.approvals.models import RetentionRule
 from governance.approvals.retention_plan import asked_by
 from governance.images.clean import clean_digest
-from governance.images.models import Image, Manifest, Tag
+from governance.images.models import Image, Manifest, Placement, Tag
 from governance.images.reference import Reference, parse_reference
 
 # `held` and `unknown` never go; `free` is what no rule asks for, and nothing holds.
@@ -51,16 +53,21 @@ class Answer:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
 
 
-def may_delete(viewer: Viewer, texts: Sequence[str]) -> list[Answer]:
-    """Answer each in its order. A reference by tag asks for what the tag names now."""
+def may_delete(viewer: Viewer, texts: Sequence[str], rules: Sequence[RetentionRule] | None = None) -> list[Answer]:
+    """Answer each in its order. A reference by tag asks for what the tag names now; `rules` are all, where known."""
     wanted = [_meant(text) for text in texts]
     named = _images(wanted)
     seen = Image.objects.present().visible_to(viewer)
-    rows = {row.pk: row for row in seen.filter(pk__in={pk for found in named for pk in found})}
+    lies = Placement.objects.filter(image=OuterRef("pk")).values(
+        said=JSONObject(pk="repository", host="repository__registry__host", name="repository__name")
+    )
+    meant = seen.filter(pk__in={pk for found in named for pk in found}).annotate(lies=ArraySubquery(lies))
+    rows = {row.pk: row for row in meant}
     holds = holds_of(rows)
     asked: dict[int, set[str]] = defaultdict(set)
-    for rule in RetentionRule.objects.filter(is_enabled=True) if rows else ():
-        for one in asked_by(rule, rows):
+    places = {one["pk"]: f"{one['host']}/{one['name']}" for row in rows.values() for one in getattr(row, "lies", ())}
+    for rule in (RetentionRule.objects.all() if rules is None else rules) if rows else ():
+        for one in asked_by(rule, list(places.items()), rows) if rule.is_enabled else ():
             asked[one.image].add(rule.name)
     return [
         _answer(text, one, [rows[pk] for pk in sorted(found) if pk in rows], len(found), holds, asked)
@@ -98,14 +105,13 @@ def _meant(text: str) -> str | Reference | None:
 
 
 def _images(wanted: Sequence[str | Reference | None]) -> list[set[int]]:
-    """The images that each names, in two statements."""
+    """The images that each names: one statement for digests, one for tags."""
     digests = {one if isinstance(one, str) else one.digest for one in wanted if one} - {""}
     by_digest: dict[str, set[int]] = defaultdict(set)
-    for digest, image in Manifest.objects.filter(digest__in=digests).values_list("digest", "image"):
+    manifests = Manifest.objects.filter(digest__in=digests).values_list("digest", "image")
+    configs = Image.objects.filter(config_digest__in=digests).values_list("config_digest", "pk")
+    for digest, image in manifests.union(configs):
         by_digest[str(digest)].add(image)
-    rows = Image.objects.filter(config_digest__in=digests).values_list("config_digest", "pk")
-    for config, image in rows:
-        by_digest[str(config)].add(image)
     tags = {one for one in wanted if isinstance(one, Reference) and not one.digest}
     by_tag: dict[tuple[str, str, str], set[int]] = defaultdict(set)
     condition = Q()

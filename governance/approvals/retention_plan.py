@@ -14,7 +14,7 @@ from django.utils import timezone
 from governance.approvals.guard import Hold, holds_of, siblings_of
 from governance.approvals.models import RetentionItem, RetentionRule, RetentionRun
 from governance.images.matching import chosen, read_lines
-from governance.images.models import Repository
+from governance.images.models import Placement, Repository
 
 State = RetentionItem.State
 # A run lists so many images at most, the ones that are asked for longest first: the rest comes with the next run.
@@ -61,10 +61,15 @@ class Asked:
     size: int | None
 
 
-def asked_by(rule: RetentionRule, only: Collection[int] | None = None, most: int = MOST_ITEMS) -> list[Asked]:
-    """What a rule asks for (of these images), whatever holds it."""
+def asked_by(
+    rule: RetentionRule,
+    repositories: Sequence[tuple[int, str]],
+    only: Collection[int] | None = None,
+    most: int = MOST_ITEMS,
+) -> list[Asked]:
+    """What a rule asks for (of these images) in these repositories, whatever holds it."""
     given: dict[str, Any] = {
-        "repositories": repositories_of(rule),
+        "repositories": repositories_of(rule, repositories),
         "which": rule.which,
         "stage": rule.stage,
         "days": rule.days,
@@ -77,12 +82,19 @@ def asked_by(rule: RetentionRule, only: Collection[int] | None = None, most: int
         return [Asked(rule, *row) for row in cursor.fetchall()]
 
 
-def repositories_of(rule: RetentionRule) -> list[int]:
+def repositories_with(images: Collection[int] | None = None) -> list[tuple[int, str]]:
+    """(id, host/repository) of all repositories, or of those in which one of these images lies."""
+    rows = Repository.objects.all()
+    if images is not None:
+        rows = rows.filter(pk__in=Placement.objects.filter(image__in=images).values("repository"))
+    return [(pk, f"{host}/{name}") for pk, host, name in rows.values_list("pk", "registry__host", "name")]
+
+
+def repositories_of(rule: RetentionRule, among: Iterable[tuple[int, str]]) -> list[int]:
     """Ids of the repositories that its patterns take and none with `!` leaves out."""
     lines = [line.strip() for line in rule.repositories.splitlines() if line.strip()]
     matchers = read_lines(lines, of_repositories=True)
-    rows = Repository.objects.values_list("pk", "registry__host", "name")
-    return [pk for pk, host, name in rows if chosen(f"{host}/{name}", matchers, otherwise=False)]
+    return [pk for pk, name in among if chosen(name, matchers, otherwise=False)]
 
 
 @transaction.atomic
@@ -95,8 +107,9 @@ def plan_run(run: RetentionRun) -> RetentionRun:
     if run.state != RetentionRun.State.PLANNING:
         return run
     found: dict[Place, Asked] = {}
+    repositories = repositories_with()
     for rule in RetentionRule.objects.filter(is_enabled=True).order_by("pk"):
-        for one in asked_by(rule, most=MOST_ITEMS + 1):
+        for one in asked_by(rule, repositories, most=MOST_ITEMS + 1):
             found.setdefault((one.image, one.repository), one)
     asked = dict(islice(found.items(), MOST_ITEMS))
     holds = judged(asked, asked)
@@ -158,7 +171,8 @@ def still_going(items: Sequence[RetentionItem]) -> list[RetentionItem]:
     images = {item.image_id for item in items}
     images |= {other for others in siblings_of(images).values() for other in others}
     rules = RetentionRule.objects.filter(is_enabled=True)
-    asked = {(one.image, one.repository) for rule in rules for one in asked_by(rule, images)}
+    repositories = repositories_with(images)
+    asked = {(one.image, one.repository) for rule in rules for one in asked_by(rule, repositories, images)}
     places = {(item.image_id, item.repository_id): item for item in items}
     holds = judged(places, asked)
     for place in places.keys() - asked - holds.keys():

@@ -48,21 +48,23 @@ class Retention(View):
     def page(self, request: HttpRequest, status: int = 200, **forms: Any) -> HttpResponse:
         """The page with its forms, also after one of them was sent."""
         viewer = viewer_of(request)
+        sees_all = teams_of(viewer) is None
+        rules = list(RetentionRule.objects.order_by("name")) if sees_all else None
         ask = AskForm(request.GET if "digest" in request.GET else None)
         asked = ask.cleaned_data["digest"] if ask.is_bound and ask.is_valid() else []
-        answers = may_delete(viewer, asked) if asked else []
+        answers = may_delete(viewer, asked, rules) if asked else []
         first = answers[0].digest if answers else ""
         context = {
             "ask": ask,
             "answers": answers,
             "pin_form": forms.get("pin_form") or PinForm(initial={"digest": first}),
-            "may_pin": may_pin(viewer, first) if first else administers(viewer),
-            "all": teams_of(viewer) is None,
+            "may_pin": administers(viewer) or (bool(first) and may_pin(viewer, first)),
+            "all": sees_all,
             "may_decide": administers(viewer),
         }
         if context["all"]:
             context["pins"] = list(RetentionPin.objects.order_by("-at", "-pk")[:SHOWN])
-            context["rules"] = list(RetentionRule.objects.order_by("name"))
+            context["rules"] = rules
             context["runs"] = list(RetentionRun.objects.order_by("-pk")[:SHOWN])
         part = "pin" if forms else "answers"
         return render_page(request, "approvals/retention.html", context, part, status=status)

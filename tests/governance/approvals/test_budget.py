@@ -124,6 +124,7 @@ def test_no_page_asks_more_than_its_budget(
     names = ("base_list", "request_list", "alarm_list", "watch_list", "copy_list", "base_new", "retention")
     pages += [reverse(f"approved:{name}") for name in names]
     pages += [reverse("approved:copy_detail", args=[copy.pk])]
+    pages += [f"{reverse('approved:retention')}?digest={digest}" for digest in (copy.digest, digest_of("pin 1"))]
     asked = {}
     for person in (mate, owner, admin):
         client.force_login(person)

@@ -337,7 +337,7 @@ def test_many_digests_cost_as_many_statements_as_one(django_assert_max_num_queri
     for number in range(30):
         lay(f"n{number}")
     rule()
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(9):
         answers = may_delete(admin, [digest_of(f"n{number}") for number in range(30)])
     assert all(one.may for one in answers)
 
