@@ -182,10 +182,11 @@ def _aged(said: Judgement, entry: Approval, seen: Seen, on: date) -> Judgement:
         return said
     newer = f"{entry.name}:{seen.tag}"
     last = seen.until + timedelta(days=entry.outdated_days) if entry.outdated_days is not None else None
-    moved = f"Outdated: {newer} points to another digest since {seen.until}"
+    # Whether it names something else by now, or nothing, the inventory knows.
+    moved = f"Outdated: {newer} names this no more since {seen.until}"
     if last is None or on <= last:
         limit = f" before {last}" if last else ""
-        return replace(said, outdated=True, reasons=(*said.reasons, f"{moved}; rebuild on {newer}{limit}."))
+        return replace(said, outdated=True, reasons=(*said.reasons, f"{moved}; rebuild on what it names now{limit}."))
     if said.verdict == Verdict.DENY:
         return replace(said, outdated=True)
     late = f"{moved} and was approved until {last}: rebuild on {newer}."

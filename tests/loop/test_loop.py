@@ -345,7 +345,7 @@ def look_at_the_page(world: World) -> None:
             ["CI fail", "Registry warn", "Runtime warn", f"1 critical fixable finding (0 allowed): {CRITICAL}"],
         ),
         ("Findings", ["1 its own", "2 with a known fix"]),
-        ("Built on", [f"{world.base}:12", "oci annotation, sure", f"Approved as {world.base}:12", "vanished upstream"]),
+        ("Built on", [f"{world.base}:12", "oci annotation, sure", "outdated", "vanished upstream"]),
         ("Risk", ["of 100", "severity", "fix known", "running", "own layers"]),
         ("Runs", ["in 1 workload", "shop-host", "production, told by podman"]),
         ("Places", ["CI fresh", "Registry fresh", "Runtime fresh", "trivy"]),
