@@ -15,8 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
 from celery.signals import (
@@ -103,16 +102,6 @@ def sweep() -> None:
             connection.close()
 
 
-def give_way() -> None:
-    """Let others go first, which costs nothing where nobody waits; reports that wait lose nothing.
-
-    Where Linux shares a machine out among sessions (`autogroup`), it is the session that has to.
-    """
-    os.nice(NICENESS)
-    with suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(NICENESS))
-
-
 def limit_memory() -> None:
     """A report that needs more address space than this gets a MemoryError instead of the machine's last page."""
     if sys.platform == "linux" and settings.WORKER_MEMORY_MB:
@@ -168,7 +157,7 @@ def stop(**_: Any) -> None:
 @worker_process_init.connect
 def start(**_: Any) -> None:
     """Celery starts a worker process."""
-    give_way()
+    os.nice(NICENESS)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     limit_memory()
     limit_statements()
