@@ -78,11 +78,13 @@ class ApiServer:
             self.started.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
 
     def wait(self) -> str:
-        """Until it answers; why not, where it does not."""
+        """Until it answers, and has made the roles that everybody has; why not, where it does not."""
+        everybody = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/system:basic-user"
         until, trouble = time.monotonic() + 60, ""
         while time.monotonic() < until:
             try:
                 if self.ca.exists() and self.call("GET", "/api/v1/namespaces/kube-system"):
+                    self.call("GET", everybody)
                     return ""
             except OSError as error:
                 trouble = str(error)
