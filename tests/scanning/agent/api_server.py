@@ -33,6 +33,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+ROLES = "/apis/rbac.authorization.k8s.io/v1"
+
+
 class ApiServer:
     """Started once, ended by `stop`."""
 
@@ -79,12 +82,11 @@ class ApiServer:
 
     def wait(self) -> str:
         """Until it answers, and has made the roles that everybody has; why not, where it does not."""
-        everybody = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/system:basic-user"
+        wanted = ("/api/v1/namespaces/kube-system", f"{ROLES}/clusterrolebindings/system:basic-user")
         until, trouble = time.monotonic() + 60, ""
         while time.monotonic() < until:
             try:
-                if self.ca.exists() and self.call("GET", "/api/v1/namespaces/kube-system"):
-                    self.call("GET", everybody)
+                if self.ca.exists() and all(self.call("GET", one) for one in wanted):
                     return ""
             except OSError as error:
                 trouble = str(error)
