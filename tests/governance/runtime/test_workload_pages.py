@@ -7,6 +7,7 @@ import io
 import re
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.test import Client
@@ -110,7 +111,12 @@ def test_a_vulnerability_leads_from_its_base_to_owners_and_into_a_table(as_admin
     page = text_of(as_admin, "findings:vulnerability_detail", "CVE-2099-0001")
     assert "26 workloads</a> run it" in page
     assert page.index("own layers") < page.index("registry.example/shop/base:1")
-    assert "and 5 more" in page
+    assert "and 15 more" in page
+    assert "more base" not in page
+    with patch("governance.overview.vulnerability_page.MOST_GROUNDS", 1):
+        fewer = text_of(as_admin, "findings:vulnerability_detail", "CVE-2099-0001")
+    assert "and 1 more base<" in fewer
+    assert "registry.example/shop/base:1" not in fewer.split('id="workloads"')[1].split("</section>")[0]
     rows = rows_of(as_admin.get(reverse("findings:vulnerability_export", args=["CVE-2099-0001"])))
     assert len(rows) == 26
     told = rows[-1]
