@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from governance.accounts.models import User
@@ -61,6 +62,19 @@ def registry(port: int, secret: str, live_server: Any, settings: Any, tmp_path: 
     with running(tmp_path, port, notify=notify) as found:
         save_connection(None, None, {"base_url": found.base, "is_insecure": True, "username": USER}, PASSWORD)
         yield found
+    let_it_finish()
+
+
+def let_it_finish(quiet: int = 3) -> None:
+    """Until our server has dealt with the registry's last notifications: all tables are emptied next."""
+    busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    until, looks_in_a_row = time.monotonic() + 20, 0
+    while looks_in_a_row < quiet:
+        assert time.monotonic() < until, "requests to our server do not end"
+        with connection.cursor() as cursor:
+            cursor.execute(f"{busy} AND state <> 'idle' AND backend_type = 'client backend'")
+            looks_in_a_row = 0 if cursor.fetchone()[0] else looks_in_a_row + 1
+        time.sleep(0.1)
 
 
 def make_debian(word: str = "") -> Built:
