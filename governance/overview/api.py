@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet, prefetch_related_objects
-from django.http import Http404
+from django.db.models import QuerySet, prefetch_related_objects
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
@@ -22,7 +21,6 @@ from governance.findings.report import Severity
 from governance.findings.risk import points
 from governance.findings.vex_apply import Word, words_of
 from governance.findings.weigh import facts_of
-from governance.images.clean import clean_digest
 from governance.images.models import Image, Manifest, Tag
 from governance.overview.contents import Wanted, finding_ids
 from governance.overview.filters import ImageFilterSet
@@ -272,22 +270,6 @@ class ImageViewSet(PackageActions, LineageActions, TimelineActions, mixins.ListM
     def get_serializer_context(self) -> dict[str, Any]:
         """Team names in one query."""
         return {**super().get_serializer_context(), "teams": dict(Team.objects.values_list("pk", "name"))}
-
-    def find(self, pk: str) -> Image:
-        """By id (also of a record that was merged), config digest or a manifest digest that names one image."""
-        visible = self.get_queryset()
-        if digest := clean_digest(pk):
-            named = Q(config_digest=digest) | Q(pk__in=Manifest.objects.filter(digest=digest).values("image"))
-            images = list(visible.filter(named)[:2])
-            found = images[0] if len(images) == 1 else None
-        elif pk.isdecimal() and len(pk) < 19:
-            merged = Image.objects.filter(pk=int(pk)).values_list("merged_into", flat=True).first()
-            found = visible.filter(pk=merged or int(pk)).first()
-        else:
-            found = None
-        if found is None:
-            raise Http404
-        return found
 
     @extend_schema(responses=ImageDetail)
     def retrieve(self, request: Request, pk: str) -> Response:

@@ -9,7 +9,6 @@ from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import GenericViewSet
 
 from governance.accounts.permissions import viewer_of
 from governance.accounts.scope import Viewer
@@ -22,6 +21,7 @@ from governance.images.models import BaseEdge, Image
 from governance.images.reach import spread_of
 from governance.overview.contents import LEVELS
 from governance.overview.lineage import built_on, family, sees, with_base
+from governance.overview.named import NamedImage
 
 
 class RelativeSerializer(serializers.Serializer[Image]):
@@ -159,12 +159,8 @@ def relative(viewer: Viewer, image: Image | None) -> dict[str, Any] | None:
     return {"id": image.pk if sees(viewer, image) else None, "reference": str(image)} if image else None
 
 
-class LineageActions(GenericViewSet[Image]):
+class LineageActions(NamedImage):
     """Below an image."""
-
-    def find(self, pk: str) -> Image:
-        """The image, among what the caller may see."""
-        raise NotImplementedError
 
     @extend_schema(responses=LineageSerializer, filters=False)
     @action(detail=True, keyset=("-id",), filterset_class=None)

@@ -12,12 +12,11 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import GenericViewSet
 
 from governance.findings.licence_sets import UNTOLD, Licences, licences_of
 from governance.findings.models import Package
-from governance.images.models import Image
 from governance.overview.contents import packages_in
+from governance.overview.named import NamedImage
 
 FILTERS = [
     OpenApiParameter("q", OpenApiTypes.STR, description="part of its name, or of its source package's"),
@@ -59,12 +58,8 @@ class PackageSerializer(serializers.ModelSerializer[Package]):
         return self.told.told[row.pk].scanner if row.pk in self.told.told else None
 
 
-class PackageActions(GenericViewSet[Image]):
+class PackageActions(NamedImage):
     """What an image's viewset offers of its packages."""
-
-    def find(self, pk: str) -> Image:
-        """The image, if the caller may see it."""
-        raise NotImplementedError
 
     @extend_schema(responses=PackageSerializer(many=True), filters=False, parameters=FILTERS)
     @action(detail=True, keyset=("name", "version", "id"), filterset_class=None)

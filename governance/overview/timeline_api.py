@@ -10,10 +10,9 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import GenericViewSet
 
 from governance.accounts.permissions import viewer_of
-from governance.images.models import Image
+from governance.overview.named import NamedImage
 from governance.overview.timeline import KINDS, PLACES, SIZE, Entry, Wish, timeline_of
 from governance.overview.timeline_words import Link
 from governance.web.pagination import MAX_SIZE
@@ -55,12 +54,8 @@ class TimelineSerializer(serializers.Serializer[Any]):
     results = EntrySerializer(many=True)
 
 
-class TimelineActions(GenericViewSet[Image]):
+class TimelineActions(NamedImage):
     """Below an image."""
-
-    def find(self, pk: str) -> Image:
-        """The image, among what the caller may see."""
-        raise NotImplementedError
 
     @extend_schema(responses=TimelineSerializer, filters=False, parameters=[PLACE, KIND, CURSOR, PAGE_SIZE])
     @action(detail=True, pagination_class=None, filterset_class=None)

@@ -17,7 +17,8 @@ from scanning.agent.state import State
 from scanning.agent.wire import Failed, Wire
 
 LOG = logging.getLogger("portwarden-agent")
-FIRST_PAUSE, LONGEST_PAUSE = 2.0, 300.0
+# Its own patience ends at a minute, so that a server which was away is told soon; a server may ask for more.
+FIRST_PAUSE, LONGEST_PAUSE, MOST_ASKED = 2.0, 60.0, 300.0
 
 
 class Report:
@@ -69,7 +70,7 @@ class Report:
         self.failures += 1
         self.applied = {}
         longest = min(FIRST_PAUSE * 2 ** min(self.failures - 1, 10), LONGEST_PAUSE)
-        return max(random.uniform(longest / 2, longest), min(error.retry_after, LONGEST_PAUSE))  # noqa: S311 (jitter)
+        return max(random.uniform(longest / 2, longest), min(error.retry_after, MOST_ASKED))  # noqa: S311 (jitter)
 
 
 def token_in(path: str) -> str:
