@@ -12,7 +12,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.scanning.real_registry import free_port
+from tests.parts import free_port
 
 
 class Inbox:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -87,3 +89,12 @@ def _run(command: list[str]) -> str:
     except subprocess.TimeoutExpired:
         return f"{command[0]} took longer than {SECONDS} seconds"
     return done.stdout
+
+
+def free_port() -> int:
+    """One that nobody listens on, and none that a system gives away by itself: other tests ask for those meanwhile."""
+    while True:
+        port = secrets.choice(range(20_000, 30_000))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

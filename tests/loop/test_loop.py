@@ -28,8 +28,8 @@ from tests.loop.agent import agent
 from tests.loop.ci import CRITICAL, Workshop
 from tests.loop.clock import Clock
 from tests.loop.instance import Portwarden
-from tests.parts import need, short_directory
-from tests.scanning.real_registry import PASSWORD, USER, RealRegistry, free_port, running
+from tests.parts import free_port, need, short_directory
+from tests.scanning.real_registry import PASSWORD, USER, RealRegistry, running
 
 pytestmark = [
     *(pytest.mark.browser, pytest.mark.services),

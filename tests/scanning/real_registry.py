@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import secrets
 import socket
 import subprocess
 import time
@@ -16,7 +15,7 @@ from typing import Any
 from governance.web.addresses import Allowed
 from governance.web.outbound import Client
 from scanning.registries.values import ACCEPT
-from tests.parts import need
+from tests.parts import free_port, need
 from tests.registry import Built
 
 USER, PASSWORD = "robot", "s3cret"
@@ -81,15 +80,6 @@ class RealRegistry:
     def delete(self, name: str, digest: str) -> None:
         """The manifest, and all tags that name it."""
         self.send("DELETE", f"/v2/{name}/manifests/{digest}")
-
-
-def free_port() -> int:
-    """One that nobody listens on, and none that a system gives away by itself: other tests ask for those meanwhile."""
-    while True:
-        port = secrets.choice(range(20_000, 30_000))
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 @contextmanager

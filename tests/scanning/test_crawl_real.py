@@ -34,10 +34,10 @@ from scanning.ingest import process
 from scanning.models import Connection, Delivery, RepositoryCrawl, TagMark
 from scanning.models_hooks import Look
 from scanning.webhook_sources import Wanted, add_source
-from tests.parts import short_directory
+from tests.parts import free_port, short_directory
 from tests.registry import make_artifact, make_built, make_index, make_layer
 from tests.scanning.real_images import BUILT_ON, UNSURE, Tools, build_all, truth
-from tests.scanning.real_registry import PASSWORD, USER, RealRegistry, free_port, running
+from tests.scanning.real_registry import PASSWORD, USER, RealRegistry, running
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 ROOT = Path(__file__).resolve().parents[2]

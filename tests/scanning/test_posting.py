@@ -22,7 +22,7 @@ from scanning import failpoints, outbox, posting
 from scanning.models import Outbox
 from tests.inbox import Inbox, mail_server
 from tests.make import deliver, digest_of, make_report, make_token, make_vulnerability
-from tests.scanning.real_registry import free_port
+from tests.parts import free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MONDAY = datetime(2026, 11, 23, 8, tzinfo=UTC)

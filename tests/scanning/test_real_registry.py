@@ -29,8 +29,9 @@ from scanning.scan_plan import plan
 from scanning.scanners.command import found
 from scanning.webhook_sources import Wanted, add_source
 from tests.make import make_user
+from tests.parts import free_port
 from tests.registry import Built, make_built, make_layer
-from tests.scanning.real_registry import PASSWORD, USER, RealRegistry, free_port, running
+from tests.scanning.real_registry import PASSWORD, USER, RealRegistry, running
 from tests.trivy_db import write_database
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]

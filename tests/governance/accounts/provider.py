@@ -17,6 +17,8 @@ from urllib.parse import urlsplit, urlunsplit
 import requests
 from django.db import connection
 
+from tests.parts import free_port
+
 ROOT = Path(__file__).resolve().parents[3]
 CONFIGURATION = Path(__file__).parent / "gunicorn_conf.py"
 GROUPS = "platform=shop:editor,platform-leads=shop:admin,security=@auditor"
@@ -82,13 +84,6 @@ def database_url() -> str:
     parts = urlsplit(os.environ["DATABASE_URL"])
     url = urlunsplit(parts._replace(path=f"/{connection.settings_dict['NAME']}"))
     return url if parts.netloc or url.startswith("postgresql:///") else url.replace("postgresql:/", "postgresql:///", 1)
-
-
-def free_port() -> int:
-    """One that nobody listens on at this moment."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @contextmanager

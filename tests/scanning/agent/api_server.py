@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import lzma
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -20,17 +19,10 @@ import pytest
 import yaml
 
 from scanning.agent.wire import verifying
-from tests.parts import need
+from tests.parts import free_port, need
 
 PACKED = Path(__file__).resolve().parents[4] / "shared" / "tools" / "kube-apiserver-1.20.2-linux-amd64.xz"
 ADMIN = "only-for-tests"
-
-
-def free_port() -> int:
-    """One that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 ROLES = "/apis/rbac.authorization.k8s.io/v1"
