@@ -14,21 +14,19 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from governance.accounts.forms import teams_for
-from governance.accounts.models import Team, User
 from governance.accounts.permissions import viewer_of
 from governance.accounts.views import person
 from governance.briefings.chats import add_channel, remove_channel, try_channel
 from governance.briefings.filters import ChannelFilterSet
+from governance.briefings.forms import TeamsForm
 from governance.briefings.models import Channel
-from governance.web.forms import HouseForm
 from governance.web.keyset import Page
 from governance.web.views import ListPage, done
 
 
-class ChannelForm(HouseForm):
+class ChannelForm(TeamsForm):
     """A chat, and whose things it is told of."""
 
-    team = forms.ModelChoiceField(Team.objects.none(), required=False, empty_label="Everything (the security team)")
     name = forms.CharField(max_length=60, help_text="What people call it: #shop-alerts.")
     address = forms.CharField(
         max_length=2_000,
@@ -36,14 +34,6 @@ class ChannelForm(HouseForm):
         "mmosts://chat.example.org/KEY. It is stored encrypted and never shown again.",
         widget=forms.PasswordInput({"autocomplete": "off", "spellcheck": "false"}),
     )
-
-    def __init__(self, *args: Any, viewer: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        team = self.fields["team"]
-        assert isinstance(team, forms.ModelChoiceField)  # noqa: S101 (narrows the type)
-        team.queryset = teams_for(viewer)
-        if not viewer.is_admin:
-            team.required, team.empty_label = True, None
 
 
 class ChannelList(ListPage):

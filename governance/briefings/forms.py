@@ -49,12 +49,10 @@ class WishForm(HouseForm):
         return Wish(**{name: said[name] for name in names}, is_active=is_active)
 
 
-class MailboxForm(WishForm):
-    """An address, and whose things it is about."""
+class TeamsForm(HouseForm):
+    """Of something that is about a team's things; only administrators may say everything."""
 
-    address = forms.EmailField(help_text="A mailbox that several people read.", widget=forms.EmailInput())
     team = forms.ModelChoiceField(Team.objects.none(), required=False, empty_label="Everything (the security team)")
-    field_order = ["address", "team"]
 
     def __init__(self, *args: Any, viewer: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -63,6 +61,13 @@ class MailboxForm(WishForm):
         team.queryset = teams_for(viewer)
         if not viewer.is_admin:
             team.required, team.empty_label = True, None
+
+
+class MailboxForm(TeamsForm, WishForm):
+    """An address, and whose things it is about."""
+
+    address = forms.EmailField(help_text="A mailbox that several people read.", widget=forms.EmailInput())
+    field_order = ["address", "team"]
 
 
 def timezones() -> list[str]:

@@ -7,12 +7,15 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from scanning.agent.kubernetes import Kubernetes
 from scanning.agent.pods import image_of
+from scanning.agent.report import Report
+from scanning.agent.wire import Failed, Wire
 from tests.make import digest_of
 
 PLATFORM = {"os": "linux", "architecture": "amd64"}
@@ -96,3 +99,13 @@ FORMS = {
 def test_every_form_of_an_image_id_is_read_as_what_it_is(written: str) -> None:
     found = image_of(written, PLATFORM)
     assert (found["config_digest"], found["repo_digests"]) == FORMS[written]
+
+
+def test_who_waits_for_a_server_tells_it_within_a_minute_of_its_return() -> None:
+    """However long it was away; what it asks for itself is kept to, within reason."""
+    report = Report(Mock(spec=Wire), "", {}, 60)
+    pauses = [report.pause(Failed("away")) for _ in range(50)]
+    assert all(1 <= one <= 60 for one in pauses)
+    assert min(pauses[10:]) >= 30
+    assert report.pause(Failed("full", 503, 120)) == 120
+    assert report.pause(Failed("full", 503, 10**9)) == 300
